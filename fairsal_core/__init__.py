@@ -1,0 +1,13 @@
+"""fairsal_core: audit face-attribute classifiers, with or without the dashboard.
+
+Rooms, in import order (each may use only those above it): `metrics` (pure functions on arrays), `faces`,
+`regions`, `schemes`, `classifiers`, `experiments`. Nothing below this package imports streamlit.
+"""
+
+import os
+
+# OpenMP threads otherwise spin while they wait, which on a busy machine with few cores costs more than it gains.
+# It has to be set before torch is first imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+__version__ = "0.1.0"

@@ -1,0 +1,31 @@
+"""Where tensors live."""
+
+from typing import TYPE_CHECKING
+
+from fairsal_core.errors import FairsalError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick_device(name: str = "auto") -> "torch.device":
+    """Return the torch device for `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:1`.
+
+    Raises
+    ------
+    FairsalError
+        If the name is no device, or names a GPU that is not there.
+    """
+    import torch  # seconds to import: only the callers that compute pay for it
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise FairsalError(f"'{name}' is no device; use auto, cpu, cuda or cuda:0.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise FairsalError(
+            f"Device '{name}' is not on this machine ({torch.cuda.device_count()} CUDA devices); use auto or cpu."
+        )
+    return device

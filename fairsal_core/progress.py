@@ -1,0 +1,39 @@
+"""How long jobs say where they are, and how they are stopped.
+
+A long function takes a `Progress` callback and calls it between steps. The callback may raise
+`fairsal_core.errors.CancelledError`; the function then leaves its files as resumable or absent, never half-valid.
+"""
+
+import time
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called with the steps done, the steps in all and a few words on what is happening."""
+
+    def __call__(self, done: float, total: float, message: str = "") -> None: ...
+
+
+def silent(done: float, total: float, message: str = "") -> None:
+    """Report to nobody: the default."""
+
+
+class Eta:
+    """Seconds left, from the pace so far.
+
+    Examples
+    --------
+    >>> eta = Eta(now=0.0)
+    >>> eta.remaining(0.25, now=10.0)
+    30.0
+    """
+
+    def __init__(self, now: float | None = None) -> None:
+        self._started = time.monotonic() if now is None else now
+
+    def remaining(self, fraction: float, now: float | None = None) -> float | None:
+        """Return the seconds left at `fraction` (0 to 1) done, or None while there is no pace to judge by."""
+        if fraction <= 0:
+            return None
+        elapsed = (time.monotonic() if now is None else now) - self._started
+        return elapsed * (1 - fraction) / fraction
