@@ -1,0 +1,34 @@
+"""From the word in a config, `demo` or a folder, to faces that are ready to use."""
+
+from pathlib import Path
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.faces.celeba import load_celeba
+from fairsal_core.faces.dataset import FaceDataset
+from fairsal_core.faces.demo import draw_demo_faces
+from fairsal_core.faces.packing import pack
+from fairsal_core.home import cache_folder, datasets_folder
+from fairsal_core.progress import Progress, silent
+
+DEMO = "demo"
+
+
+def demo_folder() -> Path:
+    """Return where the drawn faces are, or will be."""
+    return datasets_folder() / DEMO
+
+
+def load_faces(source: str, progress: Progress = silent) -> FaceDataset:
+    """Return packed faces, drawing the demo set and packing whatever is not packed yet.
+
+    Parameters
+    ----------
+    source : str
+        "demo" for the drawn faces, else a folder in CelebA's layout.
+    progress : Progress
+        Called while drawing and packing; may raise to stop.
+    """
+    if not source.strip():
+        raise FairsalError("No data chosen; give 'demo' or a folder in CelebA's layout.")
+    root = draw_demo_faces(demo_folder(), progress=progress) if source == DEMO else Path(source)
+    return pack(load_celeba(root), cache_folder(), progress=progress)

@@ -1,0 +1,65 @@
+"""What all tests share: a workspace that is not anyone's, drawn faces, tiny CelebA folders, the real sample."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import settings
+
+from fairsal_core.faces import FaceDataset, draw_demo_faces, load_celeba, pack
+from tests.helpers import face_names, write_celeba
+
+MakeCeleba = Callable[..., Path]
+
+# On a busy machine an example may take any time; how long tests may take is pytest-timeout's business.
+settings.register_profile("fairsal", deadline=None, max_examples=60)
+settings.load_profile("fairsal")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test touches ./workspace: artifacts, runs and data sets go to a folder of this session."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAIRSAL_HOME", str(home))
+        patch.delenv("FAIRSAL_DATA_ROOTS", raising=False)
+        yield home
+
+
+@pytest.fixture(scope="session")
+def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """240 drawn faces in CelebA's layout: 192 train, 24 val, 24 test."""
+    # One worker: starting processes takes longer than drawing this few faces, and changes no byte.
+    return draw_demo_faces(tmp_path_factory.mktemp("drawn") / "faces", count=240, seed=0, workers=1)
+
+
+@pytest.fixture(scope="session")
+def drawn(drawn_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> FaceDataset:
+    """The 240 drawn faces, packed."""
+    return pack(load_celeba(drawn_folder), tmp_path_factory.mktemp("drawn-cache"))
+
+
+@pytest.fixture
+def make_celeba(tmp_path: Path) -> MakeCeleba:
+    """Write a tiny CelebA folder: `make_celeba("name", count=6, layout="csv")`; labels alternate, splits go round."""
+
+    def make(name: str = "celeba", count: int = 6, **options: object) -> Path:
+        numbers = np.arange(count)
+        labels = {"Male": numbers % 2 == 0, "Blond_Hair": numbers % 3 == 0, "Smiling": numbers % 4 < 2}
+        attributes = pd.DataFrame(labels, index=face_names(count))
+        return write_celeba(tmp_path / name, attributes, (numbers % 3).tolist(), **options)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def celeba_sample() -> Path:
+    """The folder of real CelebA images; tests that use it are marked `real`."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "celeba_sample"
+    folder = Path(os.environ.get("FAIRSAL_CELEBA_SAMPLE", beside))
+    if not (folder / "list_attr_celeba.txt").is_file():
+        pytest.skip(f"the CelebA sample is not at {folder}; set FAIRSAL_CELEBA_SAMPLE to its folder")
+    return folder

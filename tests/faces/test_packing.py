@@ -1,0 +1,164 @@
+"""Packing: every image once, in order, resumable, whatever lies in the folder."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fairsal_core.errors import CancelledError, FairsalError
+from fairsal_core.faces import FaceDataset, load_celeba, pack, packing, packing_key, undecodable_files
+from tests.conftest import MakeCeleba
+
+Decoded = list[str]
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
+    """Names of the files decoded, in chunks of four."""
+    names: Decoded = []
+    decode: Callable[..., Any] = packing.decode_image
+
+    def spy(path: Path) -> Any:
+        names.append(path.name)
+        return decode(path)
+
+    monkeypatch.setattr(packing, "decode_image", spy)
+    monkeypatch.setattr(packing, "_CHUNK", 4)
+    return names
+
+
+def slow_pixels(faces: FaceDataset, name: str) -> np.ndarray:
+    """One image the obvious way: CelebA's frame squeezed to a square."""
+    with Image.open(faces.image_folder / name) as image:
+        return np.asarray(image.convert("RGB").resize((128, 128), Image.Resampling.BILINEAR, reducing_gap=3.0))
+
+
+def stop_at(step: int) -> Callable[..., None]:
+    def progress(done: float, total: float, message: str = "") -> None:
+        if done >= step:
+            raise CancelledError
+
+    return progress
+
+
+def test_content_and_order_equal_decoding_one_by_one(make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path) -> None:
+    faces = load_celeba(make_celeba(count=10))
+    packed = pack(faces, tmp_path / "cache")
+    assert packed.images.shape == (10, 128, 128, 3)
+    assert packed.images.dtype == np.uint8
+    for image, name in zip(packed.images, packed.names, strict=True):
+        np.testing.assert_array_equal(image, slow_pixels(faces, name))
+    assert sorted(decoded) == faces.names.tolist()
+
+
+def test_the_second_time_nothing_is_decoded(make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path) -> None:
+    faces = load_celeba(make_celeba())
+    first = pack(faces, tmp_path)
+    decoded.clear()
+    second = pack(faces, tmp_path)
+    assert decoded == []
+    np.testing.assert_array_equal(first.images, second.images)
+    assert isinstance(second.packed, np.memmap)
+    assert not second.packed.flags.writeable
+
+
+@pytest.mark.parametrize("damage", [b"<html>not found</html>", b"", None], ids=["html", "empty", "missing"])
+def test_a_bad_file_is_named_and_rows_stay_aligned(
+    make_celeba: MakeCeleba, tmp_path: Path, damage: bytes | None
+) -> None:
+    faces = load_celeba(make_celeba(count=10))
+    bad = faces.image_folder / "000004.jpg"
+    bad.unlink()
+    if damage is not None:
+        bad.write_bytes(damage)
+    packed = pack(faces, tmp_path / "cache")
+    assert list(undecodable_files(faces, tmp_path / "cache")) == ["000004.jpg"]
+    assert undecodable_files(faces, tmp_path / "cache")["000004.jpg"].startswith("000004.jpg ")
+    assert "000004.jpg" not in packed.names
+    assert len(packed) == len(packed.images) == 9
+    for image, name in zip(packed.images, packed.names, strict=True):
+        np.testing.assert_array_equal(image, slow_pixels(faces, name))
+    assert packed.labels("Male").tolist() == faces.attributes.drop("000004.jpg")["Male"].tolist()
+
+
+def test_a_truncated_file_is_left_out(make_celeba: MakeCeleba, tmp_path: Path) -> None:
+    faces = load_celeba(make_celeba())
+    cut = faces.image_folder / "000002.jpg"
+    cut.write_bytes(cut.read_bytes()[:500])
+    assert "000002.jpg" not in pack(faces, tmp_path).names
+    assert "cut short" in undecodable_files(faces, tmp_path)["000002.jpg"]
+
+
+def test_an_interrupted_packing_goes_on_where_it_stopped(
+    make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path
+) -> None:
+    faces = load_celeba(make_celeba(count=10))
+    (faces.image_folder / "000003.jpg").write_bytes(b"nothing")  # has to be remembered over the interruption
+    with pytest.raises(CancelledError):
+        pack(faces, tmp_path / "a", progress=stop_at(8))
+    assert sorted(decoded) == faces.names[:8].tolist()
+    assert list(tmp_path.glob("a/*/images.npy")) == []
+    decoded.clear()
+    resumed = pack(faces, tmp_path / "a")
+    assert sorted(decoded) == faces.names[8:].tolist()
+    whole = pack(faces, tmp_path / "b")
+    assert resumed.names.tolist() == whole.names.tolist()
+    np.testing.assert_array_equal(resumed.images, whole.images)
+    assert undecodable_files(faces, tmp_path / "a") == undecodable_files(faces, tmp_path / "b")
+    assert sorted(path.name for path in tmp_path.glob("a/*/*")) == ["images.npy", "lock", "manifest.json"]
+
+
+def test_interrupted_at_the_very_end(make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path) -> None:
+    faces = load_celeba(make_celeba(count=8))
+    with pytest.raises(CancelledError):
+        pack(faces, tmp_path / "a", progress=stop_at(8))
+    decoded.clear()
+    assert len(pack(faces, tmp_path / "a").images) == 8
+    assert decoded == []
+
+
+def test_progress_goes_from_nothing_to_all(make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path) -> None:
+    seen: list[tuple[float, float]] = []
+    pack(
+        load_celeba(make_celeba(count=10)),
+        tmp_path,
+        progress=lambda done, total, message="": seen.append((done, total)),
+    )
+    assert seen == [(0, 10), (4, 10), (8, 10), (10, 10)]
+
+
+def test_two_packers_at_once_do_the_work_once(make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path) -> None:
+    faces = load_celeba(make_celeba(count=12))
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: pack(faces, tmp_path), range(2))
+    np.testing.assert_array_equal(first.images, second.images)
+    assert sorted(decoded) == faces.names.tolist()
+
+
+def test_nothing_decodes(make_celeba: MakeCeleba, tmp_path: Path) -> None:
+    faces = load_celeba(make_celeba(count=3))
+    for name in faces.names:
+        (faces.image_folder / name).write_bytes(b"rubbish")
+    with pytest.raises(FairsalError, match=r"None of the 3 images .* the first, 000001\.jpg: .*is not a PNG"):
+        pack(faces, tmp_path)
+
+
+def test_the_key_follows_names_size_and_folder(make_celeba: MakeCeleba) -> None:
+    faces, other = load_celeba(make_celeba("a")), load_celeba(make_celeba("b"))
+    keys = [packing_key(faces), packing_key(faces, 64), packing_key(faces.take([0, 1])), packing_key(other)]
+    assert len(set(keys)) == 4
+    assert packing_key(faces) == keys[0]
+
+
+def test_another_size(make_celeba: MakeCeleba, tmp_path: Path) -> None:
+    assert pack(load_celeba(make_celeba(count=2)), tmp_path, image_size=32).images.shape == (2, 32, 32, 3)
+
+
+def test_drawn_faces_pack_whole(drawn: FaceDataset) -> None:
+    assert len(drawn) == 240
+    assert drawn.images.shape == (240, 128, 128, 3)
+    assert len(np.unique(drawn.images.reshape(240, -1), axis=0)) == 240

@@ -1,0 +1,49 @@
+"""From the word in a config to faces that are ready."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.faces import demo_folder, load_faces, sources
+from fairsal_core.home import cache_folder, datasets_folder
+from tests.conftest import MakeCeleba
+
+
+def test_a_folder_is_packed_into_the_cache(make_celeba: MakeCeleba) -> None:
+    root = make_celeba("somewhere", count=3)
+    faces = load_faces(str(root))
+    assert faces.images.shape == (3, 128, 128, 3)
+    assert any(folder.name.startswith("somewhere-") for folder in cache_folder().iterdir())
+
+
+def test_demo_draws_into_the_workspace(make_celeba: MakeCeleba, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_to: list[Path] = []
+
+    def draw(root: Path, **options: object) -> Path:
+        drawn_to.append(root)
+        return make_celeba("drawing", count=3)
+
+    monkeypatch.setattr(sources, "draw_demo_faces", draw)
+    assert len(load_faces("demo")) == 3
+    assert drawn_to == [demo_folder()] == [datasets_folder() / "demo"]
+
+
+@pytest.mark.parametrize("source", ["", "  "])
+def test_no_source(source: str) -> None:
+    with pytest.raises(FairsalError, match="No data chosen"):
+        load_faces(source)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FairsalError, match="There is no folder"):
+        load_faces(str(tmp_path / "x"))
+
+
+def test_progress_covers_packing(make_celeba: MakeCeleba) -> None:
+    seen: list[float] = []
+    load_faces(str(make_celeba("p", count=3)), lambda done, total, message="": seen.append(done / total))
+    assert seen[0] == 0
+    assert seen[-1] == 1
+    assert np.all(np.diff(seen) >= 0)

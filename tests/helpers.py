@@ -1,0 +1,79 @@
+"""Small image sets for tests, in memory and on disk."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from fairsal_core.faces import FaceDataset
+
+SPLITS = ("train", "val", "test")
+
+
+def noise_images(count: int, seed: int = 0, size: int = 128) -> NDArray[np.uint8]:
+    """Return random pixels (count, size, size, 3)."""
+    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def face_names(count: int) -> list[str]:
+    return [f"{number:06d}.jpg" for number in range(1, count + 1)]
+
+
+def faces_in_memory(
+    labels: Mapping[str, Sequence[bool] | NDArray[np.bool_]],
+    split: Sequence[str] | None = None,
+    images: NDArray[np.uint8] | None = None,
+) -> FaceDataset:
+    """Return a FaceDataset that has no files, packed where `images` are given."""
+    attributes = pd.DataFrame({name: np.asarray(values, dtype=bool) for name, values in labels.items()})
+    attributes.index = pd.Index(face_names(len(attributes)), name="image")
+    splits = ["train"] * len(attributes) if split is None else list(split)
+    return FaceDataset(
+        name="memory",
+        root=Path("nowhere"),
+        image_folder=Path("nowhere"),
+        attributes=attributes,
+        split=pd.Series(splits, index=attributes.index, dtype=pd.CategoricalDtype(list(SPLITS)), name="split"),
+        packed=images,
+        rows=None if images is None else np.arange(len(images)),
+    )
+
+
+def write_celeba(
+    folder: Path,
+    attributes: pd.DataFrame,
+    split: Sequence[int],
+    *,
+    layout: str = "txt",
+    frame: tuple[int, int] = (178, 218),
+    seed: int = 0,
+    identity: Mapping[str, int] | None = None,
+) -> Path:
+    """Write random-noise JPEGs and annotation files as CelebA has them ("txt") or as Kaggle has them ("csv").
+
+    `attributes` holds bools, its index the file names; `split` holds 0, 1 or 2 per face.
+    """
+    images = folder / "img_align_celeba"
+    images = images / "img_align_celeba" if layout == "csv" else images
+    images.mkdir(parents=True)
+    generator = np.random.default_rng(seed)
+    width, height = frame
+    for name in attributes.index:
+        Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(images / name)
+    signs = attributes.astype(int) * 2 - 1
+    if layout == "csv":
+        signs.rename_axis("image_id").to_csv(folder / "list_attr_celeba.csv")
+        parts = pd.DataFrame({"image_id": attributes.index, "partition": split})
+        parts.to_csv(folder / "list_eval_partition.csv", index=False)
+    else:
+        rows = [f"{name} {' '.join(f'{value:2d}' for value in row)}" for name, *row in signs.itertuples()]
+        lines = [str(len(signs)), " ".join(signs.columns) + " ", *rows]
+        (folder / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        parts_lines = [f"{name} {number}" for name, number in zip(attributes.index, split, strict=True)]
+        (folder / "list_eval_partition.txt").write_text("\n".join(parts_lines) + "\n", encoding="utf-8")
+    if identity is not None:
+        (folder / "identity_CelebA.txt").write_text("".join(f"{name} {who}\n" for name, who in identity.items()))
+    return folder
