@@ -1,0 +1,28 @@
+"""Region classifiers and the maps they give: where in the image an attribute can be read off."""
+
+from fairsal_core.regions.classifier import NETWORKS, RegionClassifier
+from fairsal_core.regions.confidence import MEASURES, confidence
+from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
+from fairsal_core.regions.library import bundled_attributes, bundled_classifier, bundled_path
+from fairsal_core.regions.maps import mean_colour, mean_map, pixel_maps, region_maps
+from fairsal_core.regions.training import RegionTraining, judge, train_region_classifier
+
+__all__ = [
+    "MEASURES",
+    "NETWORKS",
+    "PatchGrid",
+    "RegionClassifier",
+    "RegionTraining",
+    "bundled_attributes",
+    "bundled_classifier",
+    "bundled_path",
+    "confidence",
+    "judge",
+    "mean_colour",
+    "mean_map",
+    "min_max",
+    "pixel_maps",
+    "region_maps",
+    "to_pixel_map",
+    "train_region_classifier",
+]

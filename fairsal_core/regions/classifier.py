@@ -1,0 +1,161 @@
+"""A trained region classifier: sees one patch, predicts a label of the whole face."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.files import read_json, replacing, write_json
+from fairsal_core.regions.dense import DenseNetwork, DenseSettings
+from fairsal_core.regions.grid import PatchGrid
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Network:
+    """A kind of region network: what builds it, from which settings."""
+
+    name: str
+    description: str
+    settings: type[BaseModel]
+    build: Callable[[int, PatchGrid, Any], nn.Module]
+
+
+NETWORKS = {
+    network.name: network
+    for network in (
+        Network("dense", "All patches of an image in one pass; exact, and the fastest.", DenseSettings, DenseNetwork),
+    )
+}
+
+
+def build_network(name: str, classes: int, grid: PatchGrid, settings: dict[str, Any]) -> nn.Module:
+    """Return an untrained network of a registered kind."""
+    if name not in NETWORKS:
+        raise unknown_name("region network", name, NETWORKS)
+    kind = NETWORKS[name]
+    return kind.build(classes, grid, kind.settings(**settings))
+
+
+@dataclass
+class RegionClassifier:
+    """A network with what is needed to use and to judge it.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+        Images (N, 3, H, W) in [0, 1] to logits (N, C, per_side, per_side); in eval mode.
+    attribute : str
+        What it predicts.
+    classes : tuple of str
+        Class names, in the order of the logits.
+    prior : tuple of float
+        Class frequencies in the training images.
+    grid : PatchGrid
+        Its patches.
+    kind, settings
+        Which registered network this is, and its settings.
+    data, training, metrics : dict
+        What it was trained on, how, and how well it does on validation.
+    """
+
+    network: nn.Module
+    attribute: str
+    classes: tuple[str, ...]
+    prior: tuple[float, ...]
+    grid: PatchGrid = field(default_factory=PatchGrid)
+    kind: str = "dense"
+    settings: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @torch.inference_mode()
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the logits (N, per_side, per_side, C) of every patch of images (N, 3, H, W) in [0, 1]."""
+        size = self.grid.image_size
+        if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
+            raise FairsalError(f"Expected images of shape (N, 3, {size}, {size}), got {tuple(images.shape)}.")
+        self.network.eval()
+        output: Tensor = self.network(images.to(self.device))
+        return output.permute(0, 2, 3, 1)
+
+    def to(self, device: torch.device) -> "RegionClassifier":
+        """Move the network to a device; returns itself."""
+        self.network.to(device)
+        return self
+
+    def save(self, path: Path | str) -> Path:
+        """Write `path`.safetensors and the JSON sidecar `path`.json; returns the path of the weights."""
+        weights, sidecar = _file_pair(path)
+        state = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
+        with replacing(weights) as temporary:
+            save_file(state, temporary)
+        write_json(
+            sidecar,
+            {
+                "format": _FORMAT,
+                "attribute": self.attribute,
+                "classes": self.classes,
+                "prior": self.prior,
+                "grid": vars(self.grid),
+                "kind": self.kind,
+                "settings": self.settings,
+                "data": self.data,
+                "training": self.training,
+                "metrics": self.metrics,
+            },
+        )
+        return weights
+
+    @classmethod
+    def load(cls, path: Path | str) -> "RegionClassifier":
+        """Read what `save` wrote, given either file's path or the common stem.
+
+        Raises
+        ------
+        FairsalError
+            If a file is missing or the two do not belong together.
+        """
+        weights, sidecar = _file_pair(path)
+        for file in (weights, sidecar):
+            if not file.is_file():
+                raise FairsalError(f"The region classifier is incomplete: {file} is missing.")
+        try:
+            about = read_json(sidecar)
+            if about["format"] != _FORMAT:
+                raise ValueError(f"its format is {about['format']}, not {_FORMAT}")
+            grid = PatchGrid(**about["grid"])
+            network = build_network(about["kind"], len(about["classes"]), grid, about["settings"])
+            network.load_state_dict(load_file(weights))
+            return cls(
+                network=network.eval(),
+                attribute=about["attribute"],
+                classes=tuple(about["classes"]),
+                prior=tuple(about["prior"]),
+                grid=grid,
+                **{key: about[key] for key in ("kind", "settings", "data", "training", "metrics")},
+            )
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+            raise FairsalError(
+                f"{weights} is no region classifier of this version of fairsal ({str(error)[:120]})."
+            ) from error
+
+
+def _file_pair(path: Path | str) -> tuple[Path, Path]:
+    path = Path(path)
+    stem = path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
+    return stem.with_name(stem.name + ".safetensors"), stem.with_name(stem.name + ".json")

@@ -1,0 +1,63 @@
+"""The three steps every network shares: bytes to [0, 1], normalise inside the network, and a seed that fixes it all."""
+
+import random
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+# Channel means and deviations of ImageNet, the normalisation of both papers.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Normalise(nn.Module):
+    """Images in [0, 1] to zero mean and unit deviation (ImageNet's), as the first layer of a network.
+
+    It belongs to the network, so that schemes, maps and explainers all work on images in [0, 1].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """Turn uint8 (N, H, W, 3) into float32 (N, 3, H, W) in [0, 1], channels last in memory.
+
+    The permutation costs nothing: it is channels-last as it comes, the layout convolutions are fastest in.
+    """
+    return images.permute(0, 3, 1, 2).to(torch.float32) / 255.0
+
+
+def resident(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Copy uint8 images to the device once; batches are then cut there."""
+    return torch.from_numpy(np.array(images)).to(device)  # np.array: a memory map is read-only, which torch refuses
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators that layers draw their initial weights and dropout from."""
+    random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context for `precision`: "fp32", or "bf16" where the hardware gains from it.
+
+    Without matrix units (AMX on a CPU) bf16 is slower than fp32, so there it stays off.
+    """
+    gains = device.type == "cuda" or (torch.backends.cpu.get_cpu_capability() == "AVX512" and _has_amx())
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16" and gains)
+
+
+def _has_amx() -> bool:
+    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(probe and probe())

@@ -1,0 +1,117 @@
+"""Training region classifiers on faces small enough for a test."""
+
+import numpy as np
+import pytest
+import torch
+
+from fairsal_core.errors import CancelledError, FairsalError
+from fairsal_core.faces import FaceDataset
+from fairsal_core.regions import RegionClassifier, RegionTraining, judge, train_region_classifier
+from fairsal_core.tensors import to_unit
+from tests.helpers import faces_in_memory, noise_images
+from tests.regions.conftest import TINY, Losses, planted_faces
+
+SHORT = TINY.model_copy(update={"images": 8, "epochs": 1, "batch_size": 4, "validation_images": 4})
+
+
+def test_the_loss_falls(trained: RegionClassifier, losses: Losses) -> None:
+    assert len(losses.values) == 4
+    assert losses.values[-1] < losses.values[0] - 0.01
+
+
+def test_the_classifier_knows_what_it_was_trained_on(trained: RegionClassifier, planted: FaceDataset) -> None:
+    prevalence = planted.in_split("train").labels("Cue").mean()
+    assert trained.attribute == "Cue"
+    assert trained.classes == ("not Cue", "Cue")
+    assert trained.prior == pytest.approx((1 - prevalence, prevalence))
+    assert trained.data == {"name": "memory", "train_faces": 48, "prevalence": round(float(prevalence), 4)}
+    assert trained.training == TINY.model_dump()
+    assert not trained.network.training
+
+
+def test_it_learned_the_cue(trained: RegionClassifier) -> None:
+    assert trained.metrics["best_position_accuracy"] > 0.9
+    assert trained.metrics["patch_accuracy"] < 0.8  # most patches never see the square
+
+
+def test_judging_against_one_face_at_a_time(trained: RegionClassifier, planted: FaceDataset) -> None:
+    faces = planted.in_split("val")
+    correct, votes = np.zeros((49, 49)), 0
+    for image, label in zip(faces.images, faces.labels("Cue"), strict=True):
+        logits = trained.logits(to_unit(torch.from_numpy(image[None].copy())))[0]
+        correct += (logits[..., 1] > logits[..., 0]).numpy() == label
+        mean = logits.log_softmax(dim=-1).reshape(-1, 2).mean(dim=0)
+        votes += bool(mean[1] > mean[0]) == label
+    metrics = judge(trained, faces)
+    assert metrics["faces"] == 16
+    assert metrics["patch_accuracy"] == pytest.approx((correct / 16).mean(), abs=1e-3)
+    assert metrics["best_position_accuracy"] == pytest.approx((correct / 16).max(), abs=1e-3)
+    assert metrics["vote_accuracy"] == pytest.approx(votes / 16, abs=1e-3)
+    rate = faces.labels("Cue").mean()
+    assert metrics["majority"] == pytest.approx(max(rate, 1 - rate), abs=1e-3)
+    assert metrics == trained.metrics
+
+
+def test_the_seed_fixes_the_weights(planted: FaceDataset) -> None:
+    def weights(seed: int) -> dict[str, torch.Tensor]:
+        settings = SHORT.model_copy(update={"seed": seed})
+        return train_region_classifier(planted, "Cue", settings).network.state_dict()
+
+    first, again, other = weights(0), weights(0), weights(1)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["position"], other["position"])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])  # at 5, torch's one-cycle schedule once divided by zero
+def test_any_number_of_steps(planted: FaceDataset, steps: int) -> None:
+    settings = SHORT.model_copy(update={"images": 10, "batch_size": -(-10 // steps)})
+    assert train_region_classifier(planted, "Cue", settings).data["train_faces"] == 10
+
+
+def test_cancelling_stops_the_training(planted: FaceDataset) -> None:
+    calls = []
+
+    def progress(done: float, total: float, message: str = "") -> None:
+        calls.append(done)
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        train_region_classifier(planted, "Cue", SHORT.model_copy(update={"epochs": 20}), progress=progress)
+    assert calls == [10]
+
+
+@pytest.mark.parametrize("attribute", ["Always", "Never"])
+def test_an_attribute_that_is_the_same_on_all(planted: FaceDataset, attribute: str) -> None:
+    with pytest.raises(FairsalError, match=f"'{attribute}' is the same on all 8 training faces"):
+        train_region_classifier(planted, attribute, SHORT)
+
+
+def test_an_unknown_attribute_or_network(planted: FaceDataset) -> None:
+    with pytest.raises(FairsalError, match="did you mean 'Cue'"):
+        train_region_classifier(planted, "Cues", SHORT)
+    with pytest.raises(FairsalError, match="no region network 'dence'; did you mean 'dense'"):
+        train_region_classifier(planted, "Cue", SHORT.model_copy(update={"network": "dence"}))
+
+
+def test_a_loss_that_is_no_number(planted: FaceDataset) -> None:
+    with pytest.raises(FairsalError, match="no longer a number; try a smaller learning rate"):
+        train_region_classifier(planted, "Cue", SHORT.model_copy(update={"learning_rate": float("inf"), "epochs": 5}))
+
+
+def test_images_of_another_size_are_refused() -> None:
+    faces = faces_in_memory({"Cue": [True, False] * 4}, images=noise_images(8, size=64))
+    with pytest.raises(FairsalError, match="not evenly spaced"):
+        train_region_classifier(faces, "Cue", SHORT)
+
+
+def test_only_the_train_split_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = planted_faces(20, validation=12)
+    classifier = train_region_classifier(faces, "Cue", SHORT.model_copy(update={"images": 4000}))
+    assert classifier.data["train_faces"] == 8
+    assert classifier.metrics["faces"] == 4
+
+
+def test_settings_refuse_what_cannot_be() -> None:
+    for wrong in ({"epochs": 0}, {"images": 1}, {"precision": "fp8"}, {"typo": 1}, {"label_smoothing": 1}):
+        with pytest.raises(ValueError, match="validation error"):
+            RegionTraining.model_validate(wrong)
