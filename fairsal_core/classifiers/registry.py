@@ -1,0 +1,62 @@
+"""The audited classifiers by name, and their files. A new one is one file and one line here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from fairsal_core.classifiers.three_conv import three_conv
+from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.files import replacing
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An audited classifier: images (N, 3, 128, 128) in [0, 1] to two logits."""
+
+    name: str
+    description: str
+    build: Callable[[], nn.Module]
+
+
+CLASSIFIERS = {
+    architecture.name: architecture
+    for architecture in (
+        Architecture("three_conv", "Three convolutions and three linear layers (De Coninck et al. 2024).", three_conv),
+    )
+}
+
+
+def build_classifier(name: str) -> nn.Module:
+    """Return an untrained classifier; an unknown name is an error that names the nearest."""
+    if name not in CLASSIFIERS:
+        raise unknown_name("classifier", name, CLASSIFIERS)
+    return CLASSIFIERS[name].build()
+
+
+def save_classifier(classifier: nn.Module, path: Path) -> None:
+    """Write the weights as safetensors."""
+    state = {name: value.detach().cpu().contiguous() for name, value in classifier.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(state, temporary)
+
+
+def load_classifier(name: str, path: Path) -> nn.Module:
+    """Read a classifier of a registered kind, in eval mode.
+
+    Raises
+    ------
+    FairsalError
+        If the file is missing or holds another network.
+    """
+    classifier = build_classifier(name)
+    try:
+        classifier.load_state_dict(load_file(path))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise FairsalError(
+            f"{path} does not hold the weights of a '{name}' classifier ({str(error)[:120]})."
+        ) from error
+    return classifier.eval()

@@ -1,0 +1,221 @@
+"""Training and scoring on a task any network can learn: dark faces against bright ones."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fairsal_core.classifiers import ClassifierTraining, Treatment, predict_scores, train_classifier
+from fairsal_core.classifiers import training as training_module
+from fairsal_core.errors import CancelledError, FairsalError
+from fairsal_core.schemes import SCHEMES, hide
+from fairsal_core.tensors import to_unit
+from tests.helpers import noise_images
+
+CPU = torch.device("cpu")
+SHORT = ClassifierTraining(epochs=1, batch_size=8, learning_rate=1e-3)
+FILL = (0.1, 0.5, 0.9)
+
+
+def task(count: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.random.default_rng(seed).permutation(np.arange(count) % 2 == 0)
+    images = noise_images(count, seed) // 2
+    images[labels] += 120
+    return images, labels
+
+
+def own_pixels(count: int) -> torch.Tensor:
+    """Which pixels are hidden, another place for each row: row i hides column i."""
+    selected = torch.zeros(count, 128, 128, dtype=torch.bool)
+    selected[torch.arange(count), :, torch.arange(count)] = True
+    return selected
+
+
+class Recorder(nn.Module):
+    """A classifier that keeps the images it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen.append(images.clone())
+        mean = images.mean(dim=(1, 2, 3)) * self.scale
+        return torch.stack([1 - mean, mean], dim=1)
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    made = Recorder()
+    monkeypatch.setattr(training_module, "build_classifier", lambda name: made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def learned() -> tuple[nn.Module, list[dict[str, float]]]:
+    told: list[dict[str, float]] = []
+    settings = ClassifierTraining(epochs=5, batch_size=8, learning_rate=3e-4)
+    images, labels = task()
+    made = train_classifier(
+        images,
+        labels,
+        settings,
+        seed=0,
+        device=CPU,
+        epoch_done=lambda epoch, numbers: told.append({"epoch": epoch, **numbers}),
+    )
+    return made, told
+
+
+def test_it_learns_a_trivial_task(learned: tuple[nn.Module, list[dict[str, float]]]) -> None:
+    classifier, _ = learned
+    images, labels = task(20, seed=9)
+    scores = predict_scores(classifier, images)
+    assert scores.shape == (20,)
+    assert scores.dtype == np.float32
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert ((scores > 0.5) == labels).all()
+
+
+def test_every_epoch_is_told(learned: tuple[nn.Module, list[dict[str, float]]]) -> None:
+    classifier, told = learned
+    assert [entry["epoch"] for entry in told] == [1, 2, 3, 4, 5]
+    assert told[-1]["loss"] < told[0]["loss"]
+    assert not classifier.training
+
+
+@pytest.mark.parametrize("scheme", [None, "specific_noise"])
+def test_the_seed_fixes_everything(scheme: str | None) -> None:
+    images, labels = task(12)
+    treatment = Treatment(SCHEMES[scheme], own_pixels(12), FILL) if scheme else None
+
+    def weights(seed: int) -> dict[str, torch.Tensor]:
+        return train_classifier(images, labels, SHORT, seed=seed, device=CPU, treatment=treatment).state_dict()
+
+    first = weights(3)
+    torch.rand(7)  # whatever others draw in between
+    again, other = weights(3), weights(4)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_each_row_gets_its_own_treatment(recorder: Recorder) -> None:
+    images = noise_images(10)
+    labels = np.arange(10) % 2 == 0
+    treatment = Treatment(SCHEMES["specific_mask"], own_pixels(10), FILL)
+    train_classifier(
+        images, labels, ClassifierTraining(epochs=2, batch_size=4), seed=0, device=CPU, treatment=treatment
+    )
+    expected = to_unit(torch.from_numpy(images))
+    for row in range(10):
+        expected[row, :, :, row] = torch.tensor(FILL)[:, None]
+    shown = torch.cat(recorder.seen)
+    assert len(shown) == 20
+    found = [next(row for row in range(10) if torch.equal(image, expected[row])) for image in shown]
+    assert sorted(found[:10]) == sorted(found[10:]) == list(range(10))
+    assert found[:10] != list(range(10))
+    assert found[:10] != found[10:]
+
+
+def test_rows_permuted_against_the_order_of_the_maps() -> None:
+    images = torch.rand(6, 3, 128, 128)
+    rows = torch.tensor([4, 0, 5, 2, 2, 1])
+    treatment = Treatment(SCHEMES["specific_mask"], own_pixels(6), FILL)
+    treated = treatment(images, rows, None)
+    for place, row in enumerate(rows.tolist()):
+        changed = (treated[place] != images[place]).any(dim=0)
+        assert changed.any(dim=0).nonzero().flatten().tolist() == [row]
+
+
+def test_a_general_treatment_hides_the_same_of_all() -> None:
+    images = torch.rand(3, 3, 128, 128)
+    selected = torch.zeros(128, 128, dtype=torch.bool)
+    selected[3, 90:] = True
+    treated = Treatment(SCHEMES["general_mask"], selected, FILL)(images, torch.tensor([2, 0, 1]), None)
+    for before, after in zip(images, treated, strict=True):
+        assert torch.equal((before != after).any(dim=0), selected)
+
+
+def test_training_noise_is_fresh_in_every_batch(recorder: Recorder) -> None:
+    images, labels = np.full((8, 128, 128, 3), 128, dtype=np.uint8), np.arange(8) % 2 == 0
+    everything = torch.ones(128, 128, dtype=torch.bool)
+    treatment = Treatment(SCHEMES["general_noise"], everything, FILL)
+    train_classifier(
+        images, labels, ClassifierTraining(epochs=2, batch_size=4), seed=0, device=CPU, treatment=treatment
+    )
+    shown = torch.cat(recorder.seen)
+    assert len({image.sum().item() for image in shown}) == 16
+
+
+def test_scores_treated_and_clean_against_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_module, "_EVALUATION_BATCH", 3)
+    classifier, images = Recorder(), noise_images(7)
+    selected = own_pixels(7)
+    clean = predict_scores(classifier, images)
+    treated = predict_scores(classifier, images, Treatment(SCHEMES["specific_mask"], selected, FILL))
+    classifier.requires_grad_(False)
+    for row in range(7):
+        one = to_unit(torch.from_numpy(images[row : row + 1]))
+        assert clean[row] == pytest.approx(float(classifier(one).softmax(dim=1)[0, 1]), abs=1e-6)
+        hidden = hide(one, selected[row], SCHEMES["general_mask"], FILL, None)
+        assert treated[row] == pytest.approx(float(classifier(hidden).softmax(dim=1)[0, 1]), abs=1e-6)
+    assert not np.allclose(clean, treated, atol=1e-6)
+
+
+def test_the_seed_fixes_the_noise_of_treated_scores() -> None:
+    classifier, images = Recorder(), noise_images(4)
+    treatment = Treatment(SCHEMES["specific_noise"], torch.ones(4, 128, 128, dtype=torch.bool), FILL)
+    first, again, other = (predict_scores(classifier, images, treatment, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_scores_are_those_of_eval_mode(learned: tuple[nn.Module, list[dict[str, float]]]) -> None:
+    classifier, _ = learned
+    images, _ = task(6, seed=2)
+    before = predict_scores(classifier, images)
+    classifier.train()
+    np.testing.assert_array_equal(predict_scores(classifier, images), before)
+    assert not classifier.training
+
+
+def test_a_loss_that_is_no_number() -> None:
+    images, labels = task(8)
+    everything = torch.ones(128, 128, dtype=torch.bool)
+    nothing = Treatment(SCHEMES["general_mask"], everything, (float("nan"),) * 3)
+    with pytest.raises(FairsalError, match=r"no longer a number in epoch 1; try a smaller learning rate than 0\.001"):
+        train_classifier(images, labels, SHORT, seed=0, device=CPU, treatment=nothing)
+
+
+def test_the_callback_may_stop_the_training(recorder: Recorder) -> None:
+    def stop(epoch: int, numbers: dict[str, float]) -> None:
+        raise CancelledError
+
+    images, labels = task(8)
+    with pytest.raises(CancelledError):
+        train_classifier(
+            images, labels, ClassifierTraining(epochs=9, batch_size=8), seed=0, device=CPU, epoch_done=stop
+        )
+    assert len(recorder.seen) == 1
+
+
+def test_a_last_batch_of_one_face_is_left_out(recorder: Recorder) -> None:
+    images, labels = task(9)
+    train_classifier(images, labels, SHORT, seed=0, device=CPU)
+    assert [len(batch) for batch in recorder.seen] == [8]
+
+
+def test_the_rate_falls_after_every_epoch(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def spy(self: torch.optim.AdamW, *args: object, **kwargs: object) -> object:
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", spy)
+    images, labels = task(8)
+    settings = ClassifierTraining(epochs=3, batch_size=4, learning_rate=1e-5, learning_rate_decay=0.95)
+    train_classifier(images, labels, settings, seed=0, device=CPU)
+    assert sorted(set(rates), reverse=True) == pytest.approx([1e-5, 0.95e-5, 0.95**2 * 1e-5])
