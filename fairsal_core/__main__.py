@@ -1,0 +1,7 @@
+"""`python -m fairsal_core`."""
+
+import sys
+
+from fairsal_core.cli import main
+
+sys.exit(main())

@@ -1,0 +1,333 @@
+"""`python -m fairsal_core`: the same jobs without a browser.
+
+Results go to stdout, as JSON with `--json`; progress goes to stderr. Exit status: 0 done, 1 bad input or a failed run,
+2 unusable arguments, 130 stopped with Ctrl-C.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from fairsal_core.errors import CancelledError, FairsalError
+from fairsal_core.progress import Eta
+
+Command = Callable[[argparse.Namespace], dict[str, Any]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        result: dict[str, Any] = options.command(options)
+    except FairsalError as error:
+        print(f"fairsal: {error}", file=sys.stderr)
+        return 1
+    except (CancelledError, KeyboardInterrupt):
+        print("fairsal: stopped", file=sys.stderr)
+        return 130
+    shown = result.pop("shown", None)
+    print(json.dumps(result, indent=2) if options.json or shown is None else shown)
+    return 1 if options.command is _run and result["state"] != "finished" else 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; each `--help` is complete."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fairsal_core",
+        description="Audit whether a face-attribute classifier is fair for the right reasons.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo_data(commands)
+    _add_pack(commands)
+    _add_train_regions(commands)
+    _add_attribute(commands)
+    _add_run(commands)
+    _add_runs(commands)
+    return parser
+
+
+Commands = Any  # argparse keeps the type of a sub-parser action private
+
+
+def _command(commands: Commands, name: str, command: Command, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=description, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="write the result as JSON")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_demo_data(commands: Commands) -> None:
+    parser = _command(commands, "demo-data", _demo_data, "Draw the demo faces, in CelebA's layout.")
+    parser.add_argument("--out", type=Path, help="folder to draw into (default: the workspace's)")
+    parser.add_argument("--count", type=int, default=6000, help="how many faces")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same faces")
+
+
+def _demo_data(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.faces import demo_folder, draw_demo_faces
+
+    folder = draw_demo_faces(options.out or demo_folder(), options.count, options.seed, show_progress())
+    return {
+        "folder": str(folder),
+        "faces": options.count,
+        "seed": options.seed,
+        "shown": f"{options.count} faces in {folder}",
+    }
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", default="demo", help="'demo' for the drawn faces, or a folder in CelebA's layout")
+
+
+def _add_pack(commands: Commands) -> None:
+    parser = _command(commands, "pack", _pack, "Decode every image once into the memory-mapped cache.")
+    _add_data(parser)
+
+
+def _pack(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.faces import load_celeba, load_faces, undecodable_files
+    from fairsal_core.home import cache_folder
+
+    faces = load_faces(options.data, show_progress())
+    skipped = undecodable_files(load_celeba(faces.root), cache_folder())
+    lines = [f"{len(faces)} faces packed, {len(skipped)} left out", *skipped.values()]
+    return {"faces": len(faces), "skipped": skipped, "shown": "\n".join(lines)}
+
+
+def _add_train_regions(commands: Commands) -> None:
+    from fairsal_core.regions import RegionTraining
+
+    parser = _command(
+        commands,
+        "train-regions",
+        _train_regions,
+        "Train a region classifier: one patch predicts a label of the whole face.",
+    )
+    _add_data(parser)
+    parser.add_argument(
+        "--attribute", required=True, help="attribute to predict, or 'all' for those the drawn faces bundle"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for ATTRIBUTE.safetensors and ATTRIBUTE.json")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+    _add_settings(parser, RegionTraining)
+
+
+def _train_regions(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.device import pick_device
+    from fairsal_core.faces import PART_OF, load_faces
+    from fairsal_core.regions import RegionTraining, train_region_classifier
+
+    settings = RegionTraining.model_validate(_given_settings(options, RegionTraining))
+    faces = load_faces(options.data, show_progress())
+    trained = {}
+    for attribute in PART_OF if options.attribute == "all" else (options.attribute,):
+        classifier = train_region_classifier(
+            faces, attribute, settings, device=pick_device(options.device), progress=show_progress()
+        )
+        trained[attribute] = {"weights": str(classifier.save(options.out / attribute)), **classifier.metrics}
+    lines = [
+        f"{name}: patch accuracy {about['patch_accuracy']}, by vote {about['vote_accuracy']}, always the commoner label "
+        f"{about['majority']} ({about['faces']} faces) -> {about['weights']}"
+        for name, about in trained.items()
+    ]
+    return {"trained": trained, "shown": "\n".join(lines)}
+
+
+def _add_attribute(commands: Commands) -> None:
+    from fairsal_core.regions import MEASURES
+
+    parser = _command(
+        commands, "attribute", _attribute, "Map where in one image, or on average, an attribute can be read off."
+    )
+    parser.add_argument(
+        "--image", type=Path, help="a PNG, JPEG or WebP portrait; without it: the mean over --sample faces of --data"
+    )
+    _add_data(parser)
+    parser.add_argument("--attribute", help="attribute of the drawn faces, for the bundled region classifier")
+    parser.add_argument("--regions", type=Path, help="region classifier to use instead of the bundled one")
+    parser.add_argument("--measure", default="negative_entropy", choices=sorted(MEASURES), help="confidence measure")
+    parser.add_argument("--sample", type=int, default=500, help="faces of the test split for the mean map")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="NPY file for the pixel map, 128 x 128 float32 in [0, 1]"
+    )
+
+
+def _attribute(options: argparse.Namespace) -> dict[str, Any]:
+    import numpy as np
+
+    from fairsal_core.faces import decode_image, load_faces, to_square
+    from fairsal_core.files import replacing
+    from fairsal_core.regions import RegionClassifier, bundled_classifier, mean_map, pixel_maps, region_maps
+
+    if not options.attribute and not options.regions:
+        raise FairsalError("Say which map is wanted: --attribute for a bundled region classifier, or --regions FILE.")
+    classifier = RegionClassifier.load(options.regions) if options.regions else bundled_classifier(options.attribute)
+    if options.image:
+        images = to_square(decode_image(options.image))[None]
+    else:
+        images = load_faces(options.data, show_progress()).in_split("test").sample(options.sample).images
+    result = pixel_maps(mean_map(region_maps(classifier, images, options.measure, show_progress())), classifier)
+    with replacing(options.out) as temporary, temporary.open("wb") as file:
+        np.save(file, result)
+    y, x = (int(index) for index in np.unravel_index(result.argmax(), result.shape))
+    return {
+        "map": str(options.out),
+        "attribute": classifier.attribute,
+        "measure": options.measure,
+        "images": len(images),
+        "peak": {"x": x, "y": y},
+        "shown": f"Map of {classifier.attribute} over {len(images)} image(s), strongest at x={x}, y={y} -> {options.out}",
+    }
+
+
+def _add_run(commands: Commands) -> None:
+    from fairsal_core.classifiers import ClassifierTraining
+    from fairsal_core.experiments import PRESETS, ExperimentConfig
+
+    parser = _command(commands, "run", _run, "Run an experiment: train every variant, evaluate it clean and treated.")
+    parser.add_argument(
+        "--preset", choices=sorted(PRESETS), help="settings to start from; the options below change them"
+    )
+    parser.add_argument("--config", type=Path, help="JSON file with settings, such as an earlier run's")
+    parser.add_argument("--name", help="a name for the run")
+    _add_settings(parser, ExperimentConfig, leave_out=("regions", "training"))
+    _add_settings(parser.add_argument_group("training"), ClassifierTraining)
+
+
+def _run(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.classifiers import ClassifierTraining
+    from fairsal_core.experiments import ExperimentConfig, load_run, parse_config, preset_settings, run_here
+
+    settings: dict[str, Any] = preset_settings(options.preset) if options.preset else {}
+    if options.config:
+        settings.update(_read_config(options.config))
+    settings.update(_given_settings(options, ExperimentConfig, leave_out=("regions", "training")))
+    settings["training"] = {**settings.get("training", {}), **_given_settings(options, ClassifierTraining)}
+    config = parse_config(settings)
+    tell = show_progress()
+    path = run_here(
+        "experiment",
+        config.model_dump(mode="json"),
+        name=options.name,
+        listener=lambda event: tell(
+            event.fraction, 1, f"{event.stage}: {event.message}" if event.message else event.stage
+        ),
+    )
+    return _run_result(load_run(path))
+
+
+def _add_runs(commands: Commands) -> None:
+    parser = _command(commands, "runs", _runs, "List the runs, or show, cancel or delete one.")
+    parser.add_argument("id", nargs="?", help="a run; without it all are listed")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--cancel", action="store_true", help="stop this run")
+    action.add_argument("--delete", action="store_true", help="delete this run's directory")
+
+
+def _runs(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.experiments import cancel, delete_run, list_runs, load_run, run_path
+
+    if not options.id:
+        if options.cancel or options.delete:
+            raise FairsalError("Say which run: runs ID --cancel.")
+        runs = list_runs()
+        lines = [f"{run.id}  {run.status.state:<11}  {run.status.fraction:4.0%}  {run.name or ''}" for run in runs]
+        return {
+            "runs": [{"id": run.id, "state": run.status.state, "fraction": run.status.fraction} for run in runs],
+            "shown": "\n".join(lines) or "No runs yet; start one with: python -m fairsal_core run --preset demo",
+        }
+    path = run_path(options.id)
+    if options.delete:
+        delete_run(path)
+        return {"deleted": options.id, "shown": f"Deleted {options.id}"}
+    if options.cancel:
+        cancel(path)
+    return _run_result(load_run(path))
+
+
+def _run_result(run: Any) -> dict[str, Any]:
+    from fairsal_core.experiments import read_results, wide_results
+
+    about = {"id": run.id, "folder": str(run.path), "state": run.status.state, "error": run.status.error}
+    if run.status.state != "finished":
+        return {**about, "shown": f"{run.id}: {run.status.state}{': ' + run.status.error if run.status.error else ''}"}
+    results = read_results(run.path)
+    return {
+        **about,
+        "results": json.loads(results.to_json(orient="records")),
+        "shown": f"{wide_results(results).round(3).to_string(index=False)}\n\n{run.id} -> {run.path}",
+    }
+
+
+def _add_settings(parser: Any, model: type[BaseModel], leave_out: tuple[str, ...] = ()) -> None:
+    """Add one option per field of a settings model; what is not given stays out, so that presets show through."""
+    for name, field in model.model_fields.items():
+        if name in leave_out:
+            continue
+        default = field.get_default(call_default_factory=True)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=f"setting_{name}",
+            default=argparse.SUPPRESS,
+            metavar=name.upper(),
+            nargs="+" if isinstance(default, tuple) else None,
+            help=f"{field.description} (default: {_shown_default(default)})",
+        )
+
+
+def _shown_default(default: Any) -> str:
+    if isinstance(default, tuple):
+        return " ".join(_shown_default(item) for item in default)
+    if isinstance(default, BaseModel):
+        return getattr(default, "name", "") or ",".join(str(value) for value in default.model_dump().values())
+    return str(default)
+
+
+def _given_settings(
+    options: argparse.Namespace, model: type[BaseModel], leave_out: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    given = {name: getattr(options, f"setting_{name}", None) for name in model.model_fields if name not in leave_out}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FairsalError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise FairsalError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise FairsalError(f"{path} holds no settings; expected a JSON object.")
+    inner = content.get("config", content)  # a run directory's config.json wraps the settings
+    return dict(inner) if isinstance(inner, dict) else {}
+
+
+def show_progress() -> Callable[..., None]:
+    """Return a progress callback that keeps one line on stderr up to date, or prints sparsely where that is no terminal."""
+    eta = Eta()
+    live = sys.stderr.isatty()
+    said_percent, said_message = -1, ""
+
+    def show(done: float, total: float, message: str = "", **numbers: float) -> None:
+        nonlocal said_percent, said_message
+        fraction = done / total if total else 1.0
+        percent = int(100 * fraction)
+        if not live and percent < said_percent + 10 and message.split(",")[0] == said_message and percent < 100:
+            return
+        said_percent, said_message = percent, message.split(",")[0]
+        left = eta.remaining(fraction)
+        line = f"{percent:3d}%  {message}" + (f"  ({left:.0f} s left)" if left and left > 1 else "")
+        print(
+            f"\r\x1b[K{line}" if live else line, end="" if live and percent < 100 else "\n", file=sys.stderr, flush=True
+        )
+
+    return show

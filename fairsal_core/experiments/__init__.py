@@ -1,0 +1,60 @@
+"""Experiments: settings, stages with reused artifacts, runs that outlive the browser, results."""
+
+from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, hash_of, parse_config
+from fairsal_core.experiments.launcher import cancel, run_here, start
+from fairsal_core.experiments.pipeline import BALANCED, ORIGINAL, available_regions, plan_variants, run_experiment
+from fairsal_core.experiments.presets import PRESETS, preset_settings
+from fairsal_core.experiments.reporting import Event, Report
+from fairsal_core.experiments.results import (
+    CLEAN,
+    TREATED,
+    gap_name,
+    over_all_seeds,
+    read_results,
+    results_table,
+    wide_results,
+)
+from fairsal_core.experiments.store import (
+    TERMINAL,
+    Run,
+    delete_run,
+    list_runs,
+    load_run,
+    log_tail,
+    read_events,
+    run_path,
+)
+
+__all__ = [
+    "BALANCED",
+    "CLEAN",
+    "ORIGINAL",
+    "PRESETS",
+    "TERMINAL",
+    "TREATED",
+    "Event",
+    "ExperimentConfig",
+    "Report",
+    "Run",
+    "SchemeChoice",
+    "available_regions",
+    "cancel",
+    "delete_run",
+    "gap_name",
+    "hash_of",
+    "list_runs",
+    "load_run",
+    "log_tail",
+    "over_all_seeds",
+    "parse_config",
+    "plan_variants",
+    "preset_settings",
+    "read_events",
+    "read_results",
+    "results_table",
+    "run_experiment",
+    "run_here",
+    "run_path",
+    "start",
+    "wide_results",
+]

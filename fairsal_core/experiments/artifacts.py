@@ -1,0 +1,53 @@
+"""Artifacts: what a stage made, kept under the hash of everything it depends on, so that it is made once."""
+
+import fcntl
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fairsal_core.experiments.config import hash_of
+from fairsal_core.files import write_json
+from fairsal_core.home import cache_folder
+
+# Raised when what a stage computes changes, so that artifacts of older code are not taken for its own.
+_FORMAT = 1
+
+
+def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], None]) -> Path:
+    """Return the folder with a stage's artifact, building it if there is none.
+
+    Parameters
+    ----------
+    stage : str
+        What kind of artifact it is; a folder name.
+    depends_on : dict
+        JSON-able; anything whose change must give another artifact.
+    build : callable
+        Gets an empty folder to write into. If it raises, nothing remains.
+
+    Notes
+    -----
+    A folder appears under its final name in one step, so one that exists is complete. A kernel lock lets a second process
+    that wants the same artifact wait for the first instead of computing it again.
+    """
+    key = hash_of({"format": _FORMAT, **depends_on})
+    parent = cache_folder() / stage
+    parent.mkdir(parents=True, exist_ok=True)
+    final = parent / key
+    if final.is_dir():
+        return final
+    with (parent / f".{key}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if final.is_dir():
+            return final
+        temporary = parent / f".{key}.{uuid.uuid4().hex[:8]}.tmp"
+        temporary.mkdir()
+        try:
+            build(temporary)
+            write_json(temporary / "depends_on.json", depends_on)
+            temporary.rename(final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return final

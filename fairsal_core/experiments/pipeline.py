@@ -1,0 +1,316 @@
+"""An experiment from faces to results, stage by stage; what a stage made before is reused."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fairsal_core.classifiers import Treatment, load_classifier, predict_scores, save_classifier, train_classifier
+from fairsal_core.device import pick_device
+from fairsal_core.errors import unknown_name
+from fairsal_core.experiments.artifacts import artifact
+from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, parse_config
+from fairsal_core.experiments.reporting import Report
+from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, TREATED, results_table
+from fairsal_core.faces import (
+    DEMO,
+    CellCounts,
+    FaceDataset,
+    balanced_counts,
+    balanced_test,
+    biased_subset,
+    load_faces,
+    packing_key,
+)
+from fairsal_core.files import read_json, replacing, write_json
+from fairsal_core.home import cache_folder
+from fairsal_core.progress import Progress, silent
+from fairsal_core.regions import (
+    RegionClassifier,
+    RegionTraining,
+    bundled_attributes,
+    bundled_path,
+    mean_colour,
+    mean_map,
+    pixel_maps,
+    region_maps,
+    train_region_classifier,
+)
+from fairsal_core.schemes import find_scheme, select_pixels
+
+ORIGINAL, BALANCED = "original", "balanced"
+_SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the result table: which faces it is trained on, and which scheme hides regions of them."""
+
+    name: str
+    counts: CellCounts
+    scheme: SchemeChoice | None = None
+
+
+@dataclass(frozen=True)
+class Regions:
+    """A region classifier and what identifies it."""
+
+    classifier: RegionClassifier
+    key: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Region maps of a training subset (N, per_side, per_side), their mean, and the subset's mean colour."""
+
+    each: NDArray[np.float16]
+    mean: NDArray[np.float32]
+    colour: tuple[float, float, float]
+    key: dict[str, Any]
+
+
+def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
+    """Run the experiment that a run directory's config describes: the entry point of the worker."""
+    run_experiment(parse_config(config), run, report)
+
+
+def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
+    """Train and evaluate every variant for every seed, and write the results into the run directory.
+
+    Writes `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `predictions.parquet` and, last,
+    `results.parquet`.
+    """
+    device = pick_device(config.device)
+    report.stage("faces", share=0.08)
+    faces = load_faces(config.data, report)
+    variants = plan_variants(config, faces)
+    test = balanced_test(
+        faces, config.target, config.confounder, config.test_per_cell, split=config.test_split, seed=_SPLIT_SEED
+    )
+    write_json(run / "subsets.json", _describe_subsets(config, faces, variants, test))
+
+    report.stage("region classifier", share=0.3 if _needs_regions(config) else 0.02)
+    regions = find_regions(config, faces, device, report) if config.schemes else None
+    share = (0.98 - (0.38 if _needs_regions(config) else 0.1)) / len(config.seeds)
+    predictions = []
+    for seed in config.seeds:
+        report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
+        biased = biased_subset(faces, config.target, config.confounder, config.counts, seed=seed)
+        maps = make_maps(regions, biased, config.measure, faces, report) if regions else None
+        if maps and seed == config.seeds[0]:
+            np.save(run / "mean_map.npy", maps.mean)
+        for variant in variants:
+            report.stage(f"{variant.name}, seed {seed}", share=0.9 * share / len(variants))
+            classifier = train_variant(config, variant, seed, faces, regions, maps, device, report)
+            save_classifier(classifier, run / "weights" / f"{variant.name}-seed{seed}.safetensors")
+            predictions += list(_evaluate(config, variant, seed, classifier, test, regions, maps, device))
+
+    report.stage("results", share=0.02)
+    table = pd.concat(predictions, ignore_index=True)
+    write_parquet(table, run / PREDICTIONS)
+    write_parquet(results_table(table, config.target, config.confounder), run / RESULTS)
+    report(1, 1, "Done")
+
+
+def plan_variants(config: ExperimentConfig, faces: FaceDataset) -> list[Variant]:
+    """Return the variants of an experiment, after checking that the faces allow them.
+
+    Raises
+    ------
+    FairsalError
+        If an attribute does not exist, or a cell has too few faces.
+    """
+    for attribute in (config.target, config.confounder):
+        if attribute not in faces.attributes.columns:
+            raise unknown_name("attribute", attribute, faces.attributes.columns)
+    biased_subset(faces, config.target, config.confounder, config.counts)
+    variants = [Variant(ORIGINAL, config.counts)]
+    if config.balanced:
+        counts = balanced_counts(faces, config.target, config.confounder, config.counts.total)
+        variants.append(Variant(BALANCED, counts))
+    return variants + [Variant(choice.name, config.counts, choice) for choice in config.schemes]
+
+
+def find_regions(
+    config: ExperimentConfig, faces: FaceDataset, device: torch.device, progress: Progress = silent
+) -> Regions:
+    """Return the confounder's region classifier: the bundled one for the drawn faces, else one trained for this data."""
+    if not _needs_regions(config):
+        weights = bundled_path(config.confounder)
+        key: dict[str, Any] = {
+            "bundled": config.confounder,
+            "weights": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        }
+        return Regions(RegionClassifier.load(weights).to(device), key)
+
+    def build(folder: Path) -> None:
+        train_region_classifier(faces, config.confounder, config.regions, device=device, progress=progress).save(
+            folder / "regions"
+        )
+
+    key = {
+        "faces": packing_key(faces),
+        "attribute": config.confounder,
+        "training": config.regions.model_dump(mode="json"),
+    }
+    folder = artifact("regions", key, build)
+    return Regions(RegionClassifier.load(folder / "regions").to(device), key)
+
+
+def available_regions(faces: FaceDataset, source: str) -> dict[str, Path]:
+    """Return the region classifiers there are for these faces: attribute -> path for `RegionClassifier.load`.
+
+    Those of the drawn faces come with the repository; for others they are what runs and `train-regions` left.
+    """
+    found: dict[str, Path] = {}
+    key = packing_key(faces)
+    for about in sorted((cache_folder() / "regions").glob("*/depends_on.json"), key=lambda path: path.stat().st_mtime):
+        content = read_json(about)
+        if content.get("faces") == key:
+            found[content["attribute"]] = about.parent / "regions"
+    if source == DEMO:
+        found |= {attribute: bundled_path(attribute) for attribute in bundled_attributes()}
+    return dict(sorted(found.items()))
+
+
+def make_maps(
+    regions: Regions, subset: FaceDataset, measure: str, faces: FaceDataset, progress: Progress = silent
+) -> Maps:
+    """Return the region maps of a training subset."""
+
+    def build(folder: Path) -> None:
+        images = subset.images
+        np.save(folder / "maps.npy", region_maps(regions.classifier, images, measure, progress))
+        write_json(folder / "colour.json", mean_colour(images))
+
+    key = {
+        "regions": regions.key,
+        "measure": measure,
+        "faces": packing_key(faces),
+        "subset": subset.names.tolist(),
+    }
+    folder = artifact("maps", key, build)
+    each = np.load(folder / "maps.npy", mmap_mode="r")
+    red, green, blue = read_json(folder / "colour.json")
+    return Maps(each, mean_map(each), (red, green, blue), key)
+
+
+def train_variant(
+    config: ExperimentConfig,
+    variant: Variant,
+    seed: int,
+    faces: FaceDataset,
+    regions: Regions | None,
+    maps: Maps | None,
+    device: torch.device,
+    report: Report,
+) -> nn.Module:
+    """Return the trained classifier of a variant and seed."""
+
+    def build(folder: Path) -> None:
+        subset = biased_subset(faces, config.target, config.confounder, variant.counts, seed=seed)
+        treatment = None
+        if variant.scheme and regions and maps:
+            treatment = make_treatment(variant.scheme, regions, maps, device)
+        classifier = train_classifier(
+            subset.images,
+            subset.labels(config.target),
+            config.training,
+            seed=seed,
+            device=device,
+            treatment=treatment,
+            epoch_done=partial(_report_epoch, report, config.training.epochs, variant.name),
+        )
+        save_classifier(classifier, folder / "classifier.safetensors")
+
+    key = {
+        "faces": packing_key(faces),
+        "target": config.target,
+        "confounder": config.confounder,
+        "counts": variant.counts.model_dump(),
+        "seed": seed,
+        "training": config.training.model_dump(mode="json"),
+        "device": device.type,
+        "scheme": variant.scheme.model_dump() if variant.scheme else None,
+        "maps": maps.key if variant.scheme and maps else None,
+    }
+    folder = artifact("classifiers", key, build)
+    return load_classifier(config.training.classifier, folder / "classifier.safetensors").to(device)
+
+
+def make_treatment(choice: SchemeChoice, regions: Regions, maps: Maps, device: torch.device) -> Treatment:
+    """Return a scheme ready for the subset that the maps belong to."""
+    scheme = find_scheme(choice.scheme)
+    values: NDArray[np.floating] = maps.mean if scheme.scope == "general" else maps.each
+    chunks = (values,) if values.ndim == 2 else np.array_split(values, -(-len(values) // 512))
+    selected = [
+        select_pixels(torch.from_numpy(pixel_maps(chunk, regions.classifier)).to(device), choice.quantile)
+        for chunk in chunks
+    ]
+    return Treatment(scheme, selected[0] if values.ndim == 2 else torch.cat(selected), maps.colour)
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a table atomically."""
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def _needs_regions(config: ExperimentConfig) -> bool:
+    """Return whether a region classifier has to be trained: the drawn faces have theirs, at the default settings."""
+    bundled = config.data == DEMO and config.regions == RegionTraining() and config.confounder in bundled_attributes()
+    return bool(config.schemes) and not bundled
+
+
+def _report_epoch(report: Report, epochs: int, name: str, epoch: int, numbers: dict[str, float]) -> None:
+    report(epoch, epochs, f"{name}: epoch {epoch} of {epochs}, loss {numbers['loss']:.3f}", **numbers)
+
+
+def _evaluate(
+    config: ExperimentConfig,
+    variant: Variant,
+    seed: int,
+    classifier: nn.Module,
+    test: FaceDataset,
+    regions: Regions | None,
+    maps: Maps | None,
+    device: torch.device,
+) -> Iterator[pd.DataFrame]:
+    """Give the predictions on clean test images, and on those treated by the general map of each scheme that matters."""
+    about = {
+        "variant": variant.name,
+        "seed": seed,
+        "face": test.names.to_numpy(),
+        "target": test.labels(config.target),
+        "confounder": test.labels(config.confounder),
+    }
+    images = test.images
+    yield pd.DataFrame({**about, "evaluation": CLEAN, "treated_by": "", "score": predict_scores(classifier, images)})
+    if regions is None or maps is None:
+        return
+    chosen = (variant.scheme,) if variant.scheme else config.schemes
+    for choice in dict.fromkeys(scheme.general for scheme in chosen):
+        treatment = make_treatment(choice, regions, maps, device)
+        scores = predict_scores(classifier, images, treatment, seed)
+        yield pd.DataFrame({**about, "evaluation": TREATED, "treated_by": choice.name, "score": scores})
+
+
+def _describe_subsets(
+    config: ExperimentConfig, faces: FaceDataset, variants: list[Variant], test: FaceDataset
+) -> dict[str, Any]:
+    available = CellCounts.of(faces.in_split("train"), config.target, config.confounder)
+    return {
+        "faces": len(faces),
+        "available": available.model_dump(),
+        "train": {variant.name: variant.counts.model_dump() for variant in variants},
+        "test": CellCounts.of(test, config.target, config.confounder).model_dump(),
+        "phi": round(config.counts.phi, 4),
+    }

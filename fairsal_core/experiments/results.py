@@ -1,0 +1,138 @@
+"""From predictions to the table of results: every number of every variant, clean and treated, with its interval."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.faces import CELLS, cell_name, group_name
+from fairsal_core.metrics import ALL_CELLS, OTHER_CELLS, TARGET_CELLS, Estimate, cell_numbers, subgroup_estimates
+
+THRESHOLD = 0.5
+RESULTS, PREDICTIONS = "results.parquet", "predictions.parquet"
+CLEAN, TREATED = "clean", "treated"
+RESULT_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "metric", "group", "value", "low", "high", "n")
+
+
+def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd.DataFrame:
+    """Return accuracy and gap per variant, evaluation and seed, and over all seeds.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        One row per variant, seed, evaluation and test face: `variant`, `seed`, `evaluation` ("clean" or "treated"),
+        `treated_by` (a general scheme, or ""), `face`, `target` (bool), `confounder` (bool), `score` (0 to 1).
+    target, confounder : str
+        Attribute names, for naming the groups.
+
+    Returns
+    -------
+    DataFrame
+        Columns `RESULT_COLUMNS`. `seed` is missing where all seeds are taken together, `low` and `high` are the 95%
+        interval, `n` counts test faces. `group` is "all", a target group such as "men", or a cell such as "men with
+        Blond_Hair"; for the metric "gap" it is, for example, "women - men".
+    """
+    rows = []
+    for (variant, evaluation, treated_by), part in predictions.groupby(
+        ["variant", "evaluation", "treated_by"], sort=False, observed=True
+    ):
+        about = {"variant": variant, "evaluation": evaluation, "treated_by": treated_by}
+        correct, cells, seeds = _judged(part)
+        for index, seed in enumerate(seeds):
+            rows += [{**about, "seed": seed, **row} for row in _rows(correct[[index]], cells, target, confounder)]
+        rows += [{**about, "seed": pd.NA, **row} for row in _rows(correct, cells, target, confounder)]
+    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)).astype({"seed": "Int64"})
+
+
+def read_results(run: Path) -> pd.DataFrame:
+    """Return the results of a finished run's directory.
+
+    Raises
+    ------
+    FairsalError
+        If it has none that can be read.
+    """
+    try:
+        results = pd.read_parquet(run / RESULTS)
+    except FileNotFoundError:
+        raise FairsalError(f"Run {run.name} has no results.") from None
+    except (OSError, ValueError) as error:
+        raise FairsalError(f"The results of run {run.name} cannot be read ({str(error)[:120]}).") from error
+    missing = [column for column in RESULT_COLUMNS if column not in results.columns]
+    if missing:
+        raise FairsalError(f"The results of run {run.name} lack the column '{missing[0]}'.")
+    return results
+
+
+def over_all_seeds(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in which all seeds are taken together."""
+    return results[results["seed"].isna()]
+
+
+def wide_results(results: pd.DataFrame, column: str = "value") -> pd.DataFrame:
+    """Return the table of De Coninck et al. (2024), one row per variant and evaluation, over all seeds.
+
+    Parameters
+    ----------
+    results : DataFrame
+        As from `results_table`.
+    column : str
+        What to fill it with: "value", "low", "high" or "n".
+
+    Returns
+    -------
+    DataFrame
+        Columns `variant`, `evaluation`, `treated_by`, then one per group: all, the two target groups, the gap, the cells.
+    """
+    pooled = over_all_seeds(results)
+    # Not pivot_table: it either drops rows or adds every combination of the three that never happened.
+    keys = ["variant", "evaluation", "treated_by", "group"]
+    by_group = pooled.set_index(keys)[column].unstack("group", sort=False)
+    names = list(dict.fromkeys(pooled["group"]))
+    gap = next(name for name in names if " - " in name)
+    groups = [name for name in names if name != gap]
+    return by_group[[*groups[:3], gap, *groups[3:]]].reset_index().rename_axis(columns=None)
+
+
+def gap_name(target: str) -> str:
+    """Return what the gap is the difference of, e.g. "women - men"."""
+    return f"{group_name(target, False)} - {group_name(target, True)}"
+
+
+def _judged(part: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.int64], list[int]]:
+    """Return correctness (S, N), the cell of each face (N,), and the seeds."""
+    right = part.assign(correct=(part["score"] > THRESHOLD) == part["target"])
+    by_seed = right.pivot(index="face", columns="seed", values="correct")
+    if by_seed.isna().to_numpy().any():
+        raise FairsalError("The predictions are incomplete: not every seed has judged every test face.")
+    faces = part.drop_duplicates("face").set_index("face").loc[by_seed.index]
+    cells = cell_numbers(faces["target"].to_numpy(dtype=bool), faces["confounder"].to_numpy(dtype=bool))
+    return by_seed.to_numpy(dtype=bool).T, cells, [int(seed) for seed in by_seed.columns]
+
+
+def _rows(
+    correct: NDArray[np.bool_], cells: NDArray[np.int64], target: str, confounder: str
+) -> Iterator[dict[str, Any]]:
+    for estimate in subgroup_estimates(correct, cells):
+        yield {
+            "metric": "accuracy" if estimate.cells else "gap",
+            "group": _group(estimate, target, confounder),
+            "value": estimate.value,
+            "low": estimate.interval.low,
+            "high": estimate.interval.high,
+            "n": estimate.n,
+        }
+
+
+def _group(estimate: Estimate, target: str, confounder: str) -> str:
+    if not estimate.cells:
+        return gap_name(target)
+    if estimate.cells == ALL_CELLS:
+        return "all"
+    if estimate.cells in (TARGET_CELLS, OTHER_CELLS):
+        return group_name(target, estimate.cells == TARGET_CELLS)
+    return cell_name(target, confounder, CELLS[estimate.cells[0]])

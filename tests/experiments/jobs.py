@@ -1,0 +1,118 @@
+"""Jobs without torch, for a worker that knows them: `light.py`."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.experiments import worker
+from fairsal_core.experiments.reporting import Report
+
+Config = dict[str, Any]
+
+
+def quick(config: Config, run: Path, report: Report) -> None:
+    report.stage("first", share=0.5)
+    report(1, 1, "halfway")
+    report.stage("second", share=0.5)
+    for epoch in range(3):
+        report(epoch + 1, 3, f"epoch {epoch + 1}", loss=1 / (epoch + 1))
+    print("all done")
+    (run / "result.txt").write_text(config.get("text", ""))
+
+
+def until(config: Config, run: Path, report: Report) -> None:
+    """Go on, reporting, until the file `config["file"]` exists."""
+    while not Path(config["file"]).exists():
+        report(1, 2, "going on")
+        time.sleep(0.02)
+
+
+def breaks(config: Config, run: Path, report: Report) -> None:
+    print("one line before")
+    raise ValueError("two\nlines")
+
+
+def bad_input(config: Config, run: Path, report: Report) -> None:
+    raise FairsalError("There is no attribute 'Hair'.")
+
+
+def fills_disk(config: Config, run: Path, report: Report) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def fills_memory(config: Config, run: Path, report: Report) -> None:
+    raise MemoryError
+
+
+def leaves(config: Config, run: Path, report: Report) -> None:
+    sys.exit(7)
+
+
+def cannot_write_its_end(config: Config, run: Path, report: Report) -> None:
+    """A full disk, as far as the status is concerned: it cannot be replaced any more."""
+    (run / "status.lock").unlink()
+    (run / "status.lock").mkdir()
+
+
+def falls_over_when_told(config: Config, run: Path, report: Report) -> None:
+    try:
+        until(config, run, report)
+    except BaseException as error:
+        raise RuntimeError("my children died first") from error
+
+
+def stubborn(config: Config, run: Path, report: Report) -> None:
+    """Ignore SIGTERM, report nothing, and have a child that does the same."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(60)
+        os._exit(0)
+    _say(run / "child", child)
+    time.sleep(60)
+
+
+def with_child(config: Config, run: Path, report: Report) -> None:
+    """Have a child that knows nothing of a parent; as it is forked, it holds the run's lock too."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    _say(run / "child", child)
+    until(config, run, report)
+
+
+def terminates_child(config: Config, run: Path, report: Report) -> None:
+    child = os.fork()
+    if child == 0:
+        time.sleep(20)
+        os._exit(0)
+    os.kill(child, signal.SIGTERM)
+    _, ended = os.waitpid(child, 0)
+    _say(run / "signal", os.WTERMSIG(ended) if os.WIFSIGNALED(ended) else 0)
+    # A program told to keep open all it inherits.
+    listed = subprocess.run(["ls", "-l", "/proc/self/fd"], capture_output=True, text=True, check=True, close_fds=False)
+    inherited = worker.LOCK_FD_VARIABLE in os.environ or "lock" in listed.stdout
+    _say(run / "inherited", int(inherited))
+
+
+def _say(path: Path, number: int) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(str(number))
+    draft.rename(path)
+
+
+JOBS = {
+    job.__name__: f"{__name__}:{job.__name__}"
+    for job in (
+        *(quick, until, breaks, bad_input, fills_disk, fills_memory, leaves, cannot_write_its_end),
+        *(falls_over_when_told, stubborn, with_child, terminates_child),
+    )
+}

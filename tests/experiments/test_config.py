@@ -1,0 +1,148 @@
+"""One model that is the JSON on disk, the hash, the command line and the form."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, hash_of, parse_config
+from fairsal_core.experiments.presets import PRESETS, preset_settings
+from fairsal_core.faces import CellCounts
+
+
+def test_text_forms() -> None:
+    config = parse_config(
+        {"counts": "1,2,3,4", "schemes": ["general_mask@0.6", "specific_noise"], "seeds": ["3", 4], "target": "Smiling"}
+    )
+    assert config.counts == CellCounts(target_with=1, target_without=2, other_with=3, other_without=4)
+    assert [choice.name for choice in config.schemes] == ["general_mask@0.6", "specific_noise@0.7"]
+    assert config.seeds == (3, 4)
+
+
+def test_a_scheme_by_its_parts_is_the_same() -> None:
+    assert SchemeChoice.model_validate("general_mask@0.60") == SchemeChoice(scheme="general_mask", quantile=0.6)
+
+
+@pytest.mark.parametrize(
+    ("choice", "general"),
+    [
+        ("specific_mask@0.6", "general_mask@0.6"),
+        ("specific_noise", "general_noise@0.7"),
+        ("general_mask", "general_mask@0.7"),
+    ],
+)
+def test_the_general_scheme_that_treats_the_test_images(choice: str, general: str) -> None:
+    assert SchemeChoice.model_validate(choice).general.name == general
+
+
+def test_json_round_trip_keeps_the_hash() -> None:
+    config = parse_config({"seeds": [1, 2], "schemes": ["specific_mask@0.55"], "regions": {"epochs": 2}})
+    again = parse_config(json.loads(config.model_dump_json()))
+    assert again == config
+    assert again.key == config.key
+    assert parse_config(config.model_dump(mode="json")) == config
+
+
+def test_it_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        ExperimentConfig().target = "Smiling"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": "Smiling"},
+        {"counts": "0,3000,2000,1001"},
+        {"balanced": False},
+        {"schemes": ["general_mask@0.71"]},
+        {"schemes": []},
+        {"measure": "margin"},
+        {"regions": {"epochs": 5}},
+        {"training": {"learning_rate": 2e-5}},
+        {"seeds": [1]},
+        {"test_split": "val"},
+        {"test_per_cell": 10},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_field_moves_the_hash(change: dict[str, Any]) -> None:
+    assert parse_config(change).key != ExperimentConfig().key
+
+
+def test_the_hash_is_the_same_in_every_process_and_order() -> None:
+    assert hash_of({"a": "é", "b": [1, 2.5]}) == hash_of({"b": [1, 2.5], "a": "é"}) == "1d5aa48ef9cd2b6b"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"epoch": 3}, "^The experiment's settings do not fit: epoch: there is no such setting.$"),
+        ({"training": {"epoch": 3}}, "training.epoch: there is no such setting"),
+        ({"training": {"epochs": 0}}, r"training.epochs: .*greater than or equal to 1 \(got 0\)"),
+        ({"seeds": [0, 0]}, "seeds: each may be given once"),
+        ({"seeds": [-1]}, "seeds: seeds are 0 or more"),
+        ({"seeds": []}, "seeds: .*at least 1 item"),
+        ({"schemes": ["general_mask@0.7", "general_mask@0.70"]}, "schemes: each may be given once"),
+        ({"schemes": ["general_mask@x"]}, "schemes.0.quantile: .*valid number"),
+        ({"counts": "1,2,3"}, "counts: cell counts are four numbers"),
+        ({"test_split": "train"}, "test_split"),
+        ({"test_per_cell": 0}, "test_per_cell"),
+        ({"data": ""}, "data"),
+        ({"regions": {"precision": "fp8"}}, "regions.precision"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(content: dict[str, Any], message: str) -> None:
+    with pytest.raises(FairsalError, match=message) as caught:
+        parse_config(content)
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+def test_several_mistakes_are_all_named() -> None:
+    with pytest.raises(FairsalError, match=r"training\.epochs: .*; typo: there is no"):
+        parse_config({"typo": 1, "training": {"epochs": -1}})
+
+
+@pytest.mark.parametrize(
+    ("content", "nearest"),
+    [
+        ({"schemes": ["general_maks"]}, "general_mask"),
+        ({"measure": "entropy"}, "negative_entropy"),
+        ({"regions": {"network": "dens"}}, "dense"),
+        ({"training": {"classifier": "3_conv"}}, "three_conv"),
+    ],
+)
+def test_unknown_names_get_the_nearest(content: dict[str, Any], nearest: str) -> None:
+    with pytest.raises(FairsalError, match=f"did you mean '{nearest}'"):
+        parse_config(content)
+
+
+@pytest.mark.parametrize("quantile", ["0", "1", "nan", "-1"])
+def test_quantiles_outside(quantile: str) -> None:
+    with pytest.raises(FairsalError, match="must lie between 0 and 1"):
+        parse_config({"schemes": [f"general_mask@{quantile}"]})
+
+
+def test_target_and_confounder_have_to_differ() -> None:
+    with pytest.raises(FairsalError, match="both 'Male'"):
+        parse_config({"confounder": "Male"})
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_valid_experiments(name: str) -> None:
+    assert PRESETS[name].description
+    assert parse_config(preset_settings(name)).target == "Male"
+
+
+def test_the_papers_preset() -> None:
+    config = parse_config(preset_settings("paper"))
+    assert config.counts == CellCounts()
+    training = config.training
+    assert (training.epochs, training.batch_size, training.learning_rate) == (20, 128, 1e-5)
+    assert (training.learning_rate_decay, training.weight_decay) == (0.95, 1e-3)
+
+
+def test_an_unknown_preset() -> None:
+    with pytest.raises(FairsalError, match="no preset 'papr'; did you mean 'paper'"):
+        preset_settings("papr")

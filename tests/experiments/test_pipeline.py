@@ -1,0 +1,282 @@
+"""A whole experiment on a few drawn faces: what is written, what is reused, what is evaluated on what."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fairsal_core.classifiers import load_classifier
+from fairsal_core.errors import CancelledError, FairsalError
+from fairsal_core.experiments import pipeline
+from fairsal_core.experiments.config import ExperimentConfig, parse_config
+from fairsal_core.experiments.pipeline import plan_variants, run_experiment, run_job
+from fairsal_core.experiments.reporting import Event, Report
+from fairsal_core.experiments.results import read_results
+from fairsal_core.faces import CellCounts, FaceDataset, biased_subset, load_faces
+from fairsal_core.files import read_json
+from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
+
+SETTINGS: dict[str, Any] = {
+    "counts": "2,8,6,4",
+    "schemes": ["specific_mask@0.6", "specific_noise@0.7"],
+    "regions": {"images": 40, "epochs": 1, "batch_size": 20, "validation_images": 8, "precision": "fp32"},
+    "training": {"epochs": 1, "batch_size": 10, "learning_rate": 1e-3},
+    "seeds": [0, 3],
+    "test_per_cell": 2,
+    "device": "cpu",
+}
+VARIANTS = ["original", "balanced", "specific_mask@0.6", "specific_noise@0.7"]
+TREATED_BY = {
+    "original": ["general_mask@0.6", "general_noise@0.7"],
+    "balanced": ["general_mask@0.6", "general_noise@0.7"],
+    "specific_mask@0.6": ["general_mask@0.6"],
+    "specific_noise@0.7": ["general_noise@0.7"],
+}
+
+
+@dataclass
+class Done:
+    """A finished experiment: its config and run directory, what was computed for it, and what it said."""
+
+    config: ExperimentConfig
+    run: Path
+    faces: FaceDataset
+    calls: list[str]
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        return pd.read_parquet(self.run / "predictions.parquet")
+
+    def scores(self, variant: str, seed: int, evaluation: str, by: str = "") -> pd.Series:
+        table = self.predictions
+        same = (table["variant"] == variant) & (table["seed"] == seed)
+        same &= (table["evaluation"] == evaluation) & (table["treated_by"] == by)
+        return table[same].set_index("face")["score"]
+
+
+@pytest.fixture(scope="module")
+def calls() -> Iterator[list[str]]:
+    """The names of the costly functions, each time the pipeline calls one."""
+    seen: list[str] = []
+
+    def spy(name: str) -> Any:
+        function = getattr(pipeline, name)
+
+        def called(*args: Any, **options: Any) -> Any:
+            seen.append(name)
+            return function(*args, **options)
+
+        return called
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("train_region_classifier", "region_maps", "train_classifier"):
+            patch.setattr(pipeline, name, spy(name))
+        yield seen
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path, calls: list[str]) -> Iterator[Done]:
+    """One experiment with everything in it, in a workspace that the module's tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAIRSAL_HOME", str(tmp_path_factory.mktemp("pipeline")))
+        config = parse_config({**SETTINGS, "data": str(drawn_folder)})
+        events: list[Event] = []
+        run = tmp_path_factory.mktemp("run")
+        run_experiment(config, run, Report(show=events.append))
+        yield Done(config, run, load_faces(config.data), list(calls), events)
+
+
+def test_the_files_of_a_run(done: Done) -> None:
+    names = sorted(str(path.relative_to(done.run)) for path in done.run.rglob("*") if path.is_file())
+    weights = [f"weights/{variant}-seed{seed}.safetensors" for variant in VARIANTS for seed in (0, 3)]
+    assert names == sorted(["mean_map.npy", "predictions.parquet", "results.parquet", "subsets.json", *weights])
+    for name in weights:
+        load_classifier("three_conv", done.run / name)
+
+
+def test_every_variant_is_evaluated_clean_and_treated(done: Done) -> None:
+    table = done.predictions
+    found = {
+        (variant, seed, evaluation, by): len(part)
+        for (variant, seed, evaluation, by), part in table.groupby(["variant", "seed", "evaluation", "treated_by"])
+    }
+    expected = {}
+    for variant, treated in TREATED_BY.items():
+        for seed in (0, 3):
+            expected[variant, seed, "clean", ""] = 8
+            expected.update({(variant, seed, "treated", by): 8 for by in treated})
+    assert found == expected
+    assert table["score"].between(0, 1).all()
+
+
+def test_all_are_judged_on_the_same_balanced_faces(done: Done) -> None:
+    table = done.predictions
+    faces = table.groupby(["variant", "seed", "evaluation", "treated_by"])["face"].apply(tuple).unique()
+    assert len(faces) == 1
+    test = done.faces.attributes.loc[list(faces[0])]
+    assert test.groupby(["Male", "Blond_Hair"]).size().tolist() == [2, 2, 2, 2]
+    assert (done.faces.split.loc[list(faces[0])] == "test").all()
+    first = table.drop_duplicates("face").set_index("face")
+    assert first["target"].equals(test["Male"].loc[first.index].rename("target"))
+    assert first["confounder"].equals(test["Blond_Hair"].loc[first.index].rename("confounder"))
+
+
+def test_the_results_have_every_row(done: Done) -> None:
+    results = read_results(done.run)
+    evaluations = sum(1 + len(treated) for treated in TREATED_BY.values())
+    assert len(results) == evaluations * 3 * 8
+    assert list(dict.fromkeys(results["variant"])) == VARIANTS
+    table = done.predictions
+    original = table[(table["variant"] == "original") & (table["evaluation"] == "clean") & (table["seed"] == 3)]
+    row = results.query("variant == 'original' and evaluation == 'clean' and group == 'all' and seed == 3")
+    assert row["value"].item() == pytest.approx(((original["score"] > 0.5) == original["target"]).mean())
+
+
+def test_the_subsets_are_described(done: Done) -> None:
+    subsets = read_json(done.run / "subsets.json")
+    assert subsets["faces"] == 240
+    assert list(subsets["train"]) == VARIANTS
+    assert CellCounts(**subsets["train"]["original"]) == done.config.counts
+    assert CellCounts(**subsets["train"]["balanced"]) == CellCounts.equal(5)
+    assert CellCounts(**subsets["test"]) == CellCounts.equal(2)
+    assert subsets["phi"] == pytest.approx(done.config.counts.phi, abs=1e-4)
+
+
+def test_work_is_done_once(done: Done) -> None:
+    """One region classifier; maps per seed; each variant per seed."""
+    assert done.calls.count("train_region_classifier") == 1
+    assert done.calls.count("region_maps") == 2
+    assert done.calls.count("train_classifier") == len(VARIANTS) * 2
+
+
+def test_progress_ends_at_all_of_it(done: Done) -> None:
+    fractions = [event.fraction for event in done.events]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1.0, abs=0.02)
+    stages = list(dict.fromkeys(event.stage for event in done.events))
+    assert stages[:3] == ["faces", "region classifier", "attribution maps, seed 0"]
+    assert stages[-1] == "results"
+
+
+def slow_hidden(done: Done, variant_scheme: str, quantile: float) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The test images under the general map's mask, by hand; also the clean ones, and their names. Seed 0."""
+    pixels = min_max(to_pixel_map(np.load(done.run / "mean_map.npy"), PatchGrid()))
+    selected = pixels > np.quantile(pixels, quantile)
+    subset = biased_subset(done.faces, "Male", "Blond_Hair", done.config.counts, seed=0)
+    colour = np.mean([image.reshape(-1, 3).mean(axis=0) / 255 for image in subset.images], axis=0)
+    names = list(done.scores(variant_scheme, 0, "clean").index)
+    clean = done.faces.take(done.faces.names.get_indexer(names)).images / 255.0
+    hidden = clean.copy()
+    hidden[:, selected] = colour
+    return clean, hidden, names
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("variant", ["original", "specific_mask@0.6"])
+def test_treated_means_under_the_general_map(done: Done, variant: str) -> None:
+    """Also a specific scheme is tested under the general mask: a test image's own map is not the training's."""
+    clean, hidden, names = slow_hidden(done, variant, 0.6)
+    classifier = load_classifier("three_conv", done.run / "weights" / f"{variant}-seed0.safetensors")
+    for images, evaluation, by in ((clean, "clean", ""), (hidden, "treated", "general_mask@0.6")):
+        logits = classifier(torch.from_numpy(images.transpose(0, 3, 1, 2)).float())
+        found = done.scores(variant, 0, evaluation, by).loc[names].to_numpy()
+        np.testing.assert_allclose(found, logits.softmax(dim=1)[:, 1].numpy(), atol=1e-4)
+    assert (
+        np.abs(done.scores(variant, 0, "clean") - done.scores(variant, 0, "treated", "general_mask@0.6")).max() > 1e-4
+    )
+
+
+def test_a_specific_treatment_selects_by_each_faces_own_map(done: Done, calls: list[str]) -> None:
+    device = torch.device("cpu")
+    regions = pipeline.find_regions(done.config, done.faces, device)
+    subset = biased_subset(done.faces, "Male", "Blond_Hair", done.config.counts, seed=0)
+    maps = pipeline.make_maps(regions, subset, done.config.measure, done.faces)
+    treatment = pipeline.make_treatment(done.config.schemes[0], regions, maps, device)
+    assert treatment.selected.shape == (20, 128, 128)
+    for own, selected in zip(maps.each, treatment.selected, strict=True):
+        pixels = min_max(to_pixel_map(np.asarray(own), PatchGrid()))
+        difference = (pixels > np.quantile(pixels, 0.6)) != selected.numpy()
+        assert difference.mean() < 0.002  # ties in single precision
+    np.testing.assert_allclose(maps.mean, np.asarray(maps.each, dtype=float).mean(axis=0), atol=1e-6)
+    general = pipeline.make_treatment(done.config.schemes[0].general, regions, maps, device)
+    assert general.selected.shape == (128, 128)
+
+
+def test_another_quantile_reuses_what_it_can(done: Done, calls: list[str], tmp_path: Path) -> None:
+    calls.clear()
+    config = parse_config({**SETTINGS, "data": done.config.data, "schemes": ["general_mask@0.8"]})
+    run_experiment(config, tmp_path, Report())
+    assert calls == ["train_classifier"] * 2  # the new scheme, each seed; no regions, no maps, no original, no balanced
+    np.testing.assert_array_equal(np.load(tmp_path / "mean_map.npy"), np.load(done.run / "mean_map.npy"))
+    again = pd.read_parquet(tmp_path / "predictions.parquet")
+    same = again[(again["variant"] == "original") & (again["evaluation"] == "clean") & (again["seed"] == 0)]
+    np.testing.assert_array_equal(same["score"], done.scores("original", 0, "clean"))
+
+
+def test_nothing_is_computed_twice(done: Done, calls: list[str], tmp_path: Path) -> None:
+    calls.clear()
+    run_job(done.config.model_dump(mode="json"), tmp_path, Report())
+    assert calls == []
+    pd.testing.assert_frame_equal(read_results(tmp_path), read_results(done.run))
+
+
+def test_without_schemes_there_are_no_regions(done: Done, calls: list[str], tmp_path: Path) -> None:
+    calls.clear()
+    config = parse_config({**SETTINGS, "data": done.config.data, "schemes": [], "balanced": False})
+    run_experiment(config, tmp_path, Report())
+    assert calls == []
+    assert set(pd.read_parquet(tmp_path / "predictions.parquet")["evaluation"]) == {"clean"}
+    assert not (tmp_path / "mean_map.npy").exists()
+
+
+def test_cancelling_leaves_no_results(done: Done, tmp_path: Path) -> None:
+    events: list[Event] = []
+
+    def cancelled() -> bool:
+        return any(event.stage.startswith("original") for event in events)
+
+    with pytest.raises(CancelledError):
+        run_experiment(done.config, tmp_path, Report(show=events.append, cancelled=cancelled))
+    assert not (tmp_path / "results.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"counts": "0,3000,2000,1000"}, "Too few faces in the train split.*largest scale that fits"),
+        ({"confounder": "Blonde_Hair"}, "no attribute 'Blonde_Hair'; did you mean 'Blond_Hair'"),
+        ({"target": "Mail"}, "did you mean 'Male'"),
+        ({"test_per_cell": 100}, "Too few faces in the test split"),
+        ({"data": "/nowhere/at/all"}, "There is no folder"),
+    ],
+    ids=["counts", "confounder", "target", "test", "data"],
+)
+def test_what_cannot_work_is_said_before_any_training(
+    done: Done, calls: list[str], tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    calls.clear()
+    with pytest.raises(FairsalError, match=message):
+        run_experiment(parse_config({**SETTINGS, "data": done.config.data, **change}), tmp_path, Report())
+    assert calls == []
+
+
+def test_plans_name_variants_once(done: Done) -> None:
+    variants = plan_variants(done.config, done.faces)
+    assert [variant.name for variant in variants] == VARIANTS
+    assert [variant.scheme is None for variant in variants] == [True, True, False, False]
+
+
+def test_drawn_faces_use_the_bundled_classifier_only_at_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "bundled_attributes", lambda: ("Blond_Hair",))
+    needs = pipeline._needs_regions
+    assert not needs(parse_config({}))
+    assert needs(parse_config({"data": "folder"}))
+    assert needs(parse_config({"confounder": "Smiling"}))
+    assert needs(parse_config({"regions": {"epochs": 9}}))
+    assert not needs(parse_config({"data": "folder", "schemes": []}))
