@@ -1,0 +1,14 @@
+"""fairsal: navigation and page frame. Start it with `streamlit run app.py`."""
+
+import streamlit as st
+
+st.set_page_config(page_title="fairsal", page_icon="🔎", layout="wide")
+
+st.navigation(
+    [
+        st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+        st.Page("pages/attribution.py", title="Attribution", icon=":material/location_searching:"),
+        st.Page("pages/training.py", title="Training", icon=":material/model_training:"),
+        st.Page("pages/comparison.py", title="Comparison", icon=":material/balance:"),
+    ]
+).run()

@@ -1,0 +1,52 @@
+"""Which faces a page works on, loaded once for all sessions."""
+
+import streamlit as st
+
+from fairsal_core.faces import DEMO, FaceDataset, load_faces
+from fairsal_core.home import data_roots
+from fairsal_core.progress import Eta
+
+
+def sources() -> list[str]:
+    """Return the data sources on offer: the drawn faces, and the configured folders."""
+    return [DEMO, *map(str, data_roots())]
+
+
+def source_name(source: str) -> str:
+    """Return what to call a data source."""
+    return "Drawn faces" if source == DEMO else source
+
+
+def choose_source(key: str) -> str:
+    """Show the choice of data, and return what was chosen."""
+    return st.selectbox(
+        "Faces",
+        sources(),
+        format_func=source_name,
+        key=key,
+        help="Folders in CelebA's layout appear here when FAIRSAL_DATA_ROOTS names them.",
+    )
+
+
+def get_faces(source: str) -> FaceDataset:
+    """Return packed faces; the first time behind a progress bar, while they are drawn and packed."""
+    loaded = _loaded()
+    if source in loaded:
+        return loaded[source]
+    place, eta = st.empty(), Eta()
+
+    def show(done: float, total: float, message: str = "") -> None:
+        fraction = min(done / total, 1.0) if total else 1.0
+        left = eta.remaining(fraction)
+        place.progress(
+            fraction, text=f"{message}: {done:,.0f} of {total:,.0f}" + (f", {left:.0f} s left" if left else "")
+        )
+
+    loaded[source] = load_faces(source, show)
+    place.empty()
+    return loaded[source]
+
+
+@st.cache_resource(show_spinner=False)
+def _loaded() -> dict[str, FaceDataset]:
+    return {}

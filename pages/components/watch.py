@@ -1,0 +1,97 @@
+"""Watching one run: where it is, how long it will take, its curves, and the button that stops it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.experiments import TERMINAL, Event, Run, cancel, load_run, log_tail, read_events, run_path
+
+STATE_COLOURS = {
+    "queued": "gray",
+    "running": "blue",
+    "finished": "green",
+    "failed": "red",
+    "cancelled": "orange",
+    "interrupted": "orange",
+}
+
+
+def describe_duration(seconds: float) -> str:
+    """Return seconds in words.
+
+    Examples
+    --------
+    >>> describe_duration(42), describe_duration(125), describe_duration(7260)
+    ('42 s', '2 min 5 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def watch_run(run_id: str) -> None:
+    """Show a run, and keep it up to date for as long as it is not over."""
+    try:
+        run = load_run(run_path(run_id))
+    except FairsalError as error:
+        st.warning(f"{error} It may have been deleted; the runs there are stand below.")
+        return
+    if run.status.state in TERMINAL:
+        _show(run)
+        return
+    _live(run_id)
+
+
+@st.fragment(run_every=1.0)
+def _live(run_id: str) -> None:
+    try:
+        run = load_run(run_path(run_id))
+    except FairsalError as error:
+        st.warning(str(error))
+        return
+    if run.status.state in TERMINAL:
+        st.rerun()  # the rest of the page shows the run's end too
+    _show(run)
+    if st.button("Cancel", key=f"cancel-{run_id}", icon=":material/stop_circle:"):
+        with st.spinner("Stopping …"):
+            cancel(run.path)
+        st.rerun()
+
+
+def _show(run: Run) -> None:
+    status = run.status
+    st.markdown(f"#### {run.name or run.id} :{STATE_COLOURS[status.state]}-badge[{status.state}]")
+    if status.state in ("queued", "running"):
+        left = f" · about {describe_duration(status.eta_seconds)} left" if status.eta_seconds is not None else ""
+        st.progress(status.fraction, text=f"{status.message or status.stage or 'Starting'}{left}")
+    if status.state == "finished":
+        took = (
+            f" It took {describe_duration(status.ended - status.started)}." if status.ended and status.started else ""
+        )
+        st.success(f"Done.{took}")
+        st.page_link(
+            "pages/comparison.py", label="See the results", icon=":material/balance:", query_params={"run": run.id}
+        )
+    if status.state in ("failed", "interrupted"):
+        st.error(status.error or "It ended without saying why.")
+        with st.expander("End of its log"):
+            st.code(log_tail(run.path) or "(empty)", language=None)
+    if status.state == "cancelled":
+        st.info("Cancelled. What its finished stages made is kept: the same settings start from there.")
+    events, _ = read_events(run.path)
+    _show_curves(events)
+
+
+def _show_curves(events: Sequence[Event]) -> None:
+    points = [(event.stage, event.numbers["loss"]) for event in events if "loss" in event.numbers]
+    if not points:
+        return
+    table = pd.DataFrame(points, columns=["variant", "loss"])
+    table["epoch"] = table.groupby("variant").cumcount() + 1
+    st.caption("Training loss per epoch")
+    st.line_chart(table, x="epoch", y="loss", color="variant", height=220)

@@ -1,0 +1,75 @@
+"""What a person does: upload a face and see its map, train with a scheme, find the row in Comparison."""
+
+import io
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from fairsal_core.faces import draw_face
+from tests.browser.conftest import settled
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+def portrait() -> FilePayload:
+    buffer = io.BytesIO()
+    draw_face(seed=99, index=3).image.save(buffer, "PNG")
+    return {"name": "portrait.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+def set_number(page: Page, key: str, value: str) -> None:
+    field = page.locator(f".st-key-{key} input")
+    field.fill(value)
+    field.press("Tab")
+    settled(page)
+
+
+def test_from_an_uploaded_face_to_a_row_in_comparison(page: Page) -> None:
+    page.get_by_role("link", name="Open Attribution").click()
+    expect(page.get_by_role("heading", name="Where does an attribute live?")).to_be_visible()
+    page.get_by_role("radio", name="Upload").or_(page.get_by_role("button", name="Upload", exact=True)).first.click()
+    page.locator('.st-key-upload input[type="file"]').set_input_files(portrait())
+    overlay = page.locator(".st-key-face_overlay")
+    expect(overlay.get_by_alt_text("Face portrait.png")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("portrait.png under specific_noise at quantile 0.7")).to_be_visible(timeout=60_000)
+    settled(page)
+
+    # The slider works in the browser: the map fades, and no script runs.
+    map_image = overlay.locator("img.map")
+    overlay.locator('input[type="range"]').fill("0")
+    assert float(map_image.evaluate("image => getComputedStyle(image).opacity")) == 0.0
+    assert map_image.evaluate("image => image.naturalWidth") == 128
+
+    page.get_by_role("link", name="Training").click()
+    expect(page.get_by_role("heading", name="Train under a known bias")).to_be_visible()
+    settled(page)
+    for field, count in (("target_without", "60"), ("other_with", "40"), ("other_without", "20")):
+        set_number(page, f"count_{field}", count)
+    set_number(page, "epochs", "1")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_role("link", name="See the results")).to_be_visible(timeout=180_000)
+
+    page.get_by_role("link", name="See the results").click()
+    expect(page.get_by_role("heading", name="Before and after, for each subgroup")).to_be_visible()
+    settled(page)
+    cells = page.locator(".st-key-summary canvas").first
+    expect(cells).to_be_visible()
+    # The grid is a canvas; beside it Streamlit keeps a table for screen readers, which holds its text.
+    rows = page.locator(".st-key-summary table[role='grid']").first
+    for variant in ("original", "balanced", "general_mask@0.7"):
+        expect(rows.get_by_text(variant, exact=True).first).to_be_attached()
+
+
+def test_an_upload_that_is_no_image_is_one_clear_sentence(page: Page) -> None:
+    page.get_by_role("link", name="Open Attribution").click()
+    page.get_by_role("radio", name="Upload").or_(page.get_by_role("button", name="Upload", exact=True)).first.click()
+    page.locator('.st-key-upload input[type="file"]').set_input_files(
+        {"name": "page.png", "mimeType": "image/png", "buffer": b"<html>not an image</html>"}
+    )
+    expect(page.get_by_text("page.png is not a PNG, JPEG or WebP image.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text("Mean of the test faces")).to_be_visible()
+
+
+def test_a_link_to_a_run_that_is_gone_explains_itself(page: Page, server: str) -> None:
+    page.goto(f"{server}/training?run=20200101-000000-gone-0000")
+    expect(page.get_by_text("It may have been deleted")).to_be_visible(timeout=60_000)

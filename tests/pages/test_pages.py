@@ -1,0 +1,158 @@
+"""The logic of the pages, without a browser."""
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from fairsal_core.experiments import TERMINAL, cancel, list_runs, parse_config, run_here
+from fairsal_core.faces import DEMO
+from tests.pages.conftest import OpenPage, texts
+
+TINY = {
+    "counts": "0,12,8,4",
+    "training": {"epochs": 1, "batch_size": 8},
+    "test_per_cell": 1,
+    "regions": {"images": 40, "epochs": 1, "validation_images": 20},
+}
+
+
+def test_the_start_page_offers_three_ways_in(open_page: OpenPage) -> None:
+    app = open_page("start")
+    assert "right reasons" in app.title[0].value
+    assert len(app.subheader) == 3
+
+
+def test_no_page_promises_an_unbiased_model(open_page: OpenPage) -> None:
+    for page in ("start", "attribution", "training", "comparison"):
+        shown = texts(open_page(page)).lower()
+        assert not [word for word in ("debiased", "unbiased", "fair model") if word in shown], page
+
+
+@pytest.mark.parametrize("page", ["start", "attribution", "training"])
+def test_every_page_with_faces_says_whose_labels_these_are(open_page: OpenPage, page: str) -> None:
+    assert texts(open_page(page)).count("Labels are") == 1
+
+
+class TestAttribution:
+    def test_a_face_shows_its_vote_and_four_schemes(self, open_page: OpenPage) -> None:
+        app = open_page("attribution")
+        shown = texts(app)
+        assert "All patches together say" in shown
+        for scheme in ("general_mask", "specific_mask", "general_noise", "specific_noise"):
+            assert f"**{scheme}**" in shown
+        assert "30% of the pixels changed" in shown
+
+    def test_the_quantile_changes_how_much_is_hidden(self, open_page: OpenPage) -> None:
+        app = open_page("attribution")
+        app.slider(key="quantile").set_value(0.9).run()
+        assert "10% of the pixels changed" in texts(app)
+
+    def test_a_link_reproduces_attribute_and_quantile(self, open_page: OpenPage) -> None:
+        app = open_page("attribution", attribute="Eyeglasses", quantile="0.8")
+        assert app.selectbox(key="attribute").value == "Eyeglasses"
+        assert app.slider(key="quantile").value == 0.8
+
+    def test_an_uploaded_portrait_is_mapped(self, open_page: OpenPage) -> None:
+        buffer = io.BytesIO()
+        Image.new("RGB", (300, 400), "tan").save(buffer, "PNG")
+        app = self.upload(open_page, "me.png", buffer.getvalue())
+        assert "**me.png**" in texts(app)
+        assert "trained on drawn faces" in texts(app)
+
+    def test_a_truncated_upload_is_one_sentence(self, open_page: OpenPage) -> None:
+        buffer = io.BytesIO()
+        Image.effect_noise((300, 400), 60).convert("RGB").save(buffer, "JPEG")
+        app = self.upload(open_page, "cut.jpg", buffer.getvalue()[:2000])
+        assert len(app.error) == 1
+        assert app.error[0].value.startswith("cut.jpg does not decode")
+        assert "Mean map" in texts(app)
+
+    @staticmethod
+    def upload(open_page: OpenPage, name: str, content: bytes) -> AppTest:
+        app = open_page("attribution")
+        app.segmented_control(key="origin").set_value("Upload").run()
+        app.file_uploader(key="upload").set_value((name, content, "image/png")).run()
+        assert not app.exception
+        return app
+
+
+class TestTraining:
+    def test_too_few_faces_say_what_fits_and_scaling_mends_it(self, open_page: OpenPage) -> None:
+        app = open_page("training")
+        assert any("The largest scale that fits is" in error.value for error in app.error)
+        assert app.button(key="start").disabled
+        next(button for button in app.button if button.label == "Scale the counts to fit").click()
+        app.run()
+        assert not app.error
+        assert not app.button(key="start").disabled
+
+    def test_the_paper_preset_fills_the_form(self, open_page: OpenPage) -> None:
+        app = open_page("training")
+        app.selectbox(key="preset").set_value("paper").run()
+        assert app.number_input(key="count_target_without").value == 3000
+        assert app.number_input(key="epochs").value == 20
+        assert app.number_input(key="learning_rate").value == 1e-5
+
+    def test_target_equal_to_confounder_is_refused(self, open_page: OpenPage) -> None:
+        app = open_page("training")
+        app.selectbox(key="confounder").set_value("Male").run()
+        assert [error.value for error in app.error] == [
+            "Target and confounder are the same; choose two different attributes."
+        ]
+
+    def test_a_run_that_is_gone_is_explained(self, open_page: OpenPage) -> None:
+        app = open_page("training", run="20200101-000000-gone-0000")
+        assert any("It may have been deleted" in warning.value for warning in app.warning)
+
+    def test_start_makes_a_run_that_the_page_shows(self, open_page: OpenPage) -> None:
+        app = open_page("training")
+        for field, count in (("target_without", 12), ("other_with", 8), ("other_without", 4)):
+            app.number_input(key=f"count_{field}").set_value(count)
+        app.run()
+        app.button(key="start").click().run()
+        runs = list_runs()
+        assert len(runs) == 1
+        assert app.query_params["run"] == [runs[0].id]
+        assert runs[0].name in texts(app)
+        cancel(runs[0].path)
+        deadline = time.monotonic() + 30
+        while list_runs()[0].status.state not in TERMINAL and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert list_runs()[0].status.state == "cancelled"
+
+
+class TestComparison:
+    def test_without_runs_it_says_what_to_do(self, open_page: OpenPage) -> None:
+        app = open_page("comparison")
+        assert "No run has finished yet" in app.info[0].value
+
+    def test_a_finished_run_shows_every_variant_clean_and_treated(
+        self, open_page: OpenPage, drawn_folder: Path
+    ) -> None:
+        page = open_page  # its workspace is where the run goes
+        config = parse_config({"data": str(drawn_folder), **TINY})
+        path = run_here("experiment", config.model_dump(mode="json"), name="tiny")
+        app = page("comparison", run=path.name)
+        summary = app.dataframe[0].value
+        assert set(zip(summary["variant"], summary["evaluation"], strict=True)) == {
+            (variant, evaluation)
+            for variant in ("original", "balanced", "general_mask@0.7")
+            for evaluation in ("clean", "treated")
+        }
+        assert list(summary.columns[3:]) == ["all", "men", "women", "women - men"]
+        assert "[" in summary["women - men"].iloc[0]
+        app.segmented_control(key="evaluation").set_value("clean").run()
+        assert set(app.dataframe[0].value["evaluation"]) == {"clean"}
+        assert "Fewer than 100 test faces" in texts(app)
+        assert config.data != DEMO
+
+    def test_an_unknown_run_is_said_and_another_shown(self, open_page: OpenPage, drawn_folder: Path) -> None:
+        config = parse_config({"data": str(drawn_folder), "schemes": [], "balanced": False, **TINY})
+        run_here("experiment", config.model_dump(mode="json"))
+        app = open_page("comparison", run="20200101-000000-gone-0000")
+        assert "There is no finished run" in app.warning[0].value
+        assert set(app.dataframe[0].value["variant"]) == {"original"}
