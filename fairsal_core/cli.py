@@ -7,6 +7,7 @@ Results go to stdout, as JSON with `--json`; progress goes to stderr. Exit statu
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from pydantic import BaseModel
 
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.progress import Eta
+
+_QUIET_SECONDS = 5.0  # where stderr is a file or a pipe, a line this often is enough
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
 
@@ -122,17 +125,18 @@ def _add_train_regions(commands: Commands) -> None:
 
 def _train_regions(options: argparse.Namespace) -> dict[str, Any]:
     from fairsal_core.device import pick_device
+    from fairsal_core.experiments import checked_settings, trained_regions
     from fairsal_core.faces import PART_OF, load_faces
-    from fairsal_core.regions import RegionTraining, train_region_classifier
+    from fairsal_core.regions import RegionClassifier, RegionTraining
 
-    settings = RegionTraining.model_validate(_given_settings(options, RegionTraining))
+    settings = checked_settings(RegionTraining, _given_settings(options, RegionTraining))
     faces = load_faces(options.data, show_progress())
     trained = {}
     for attribute in PART_OF if options.attribute == "all" else (options.attribute,):
-        classifier = train_region_classifier(
-            faces, attribute, settings, device=pick_device(options.device), progress=show_progress()
-        )
-        trained[attribute] = {"weights": str(classifier.save(options.out / attribute)), **classifier.metrics}
+        path, _ = trained_regions(faces, attribute, settings, pick_device(options.device), show_progress())
+        classifier = RegionClassifier.load(path)
+        weights = classifier.save(options.out / attribute) if options.out else path.with_name("regions.safetensors")
+        trained[attribute] = {"weights": str(weights), **classifier.metrics}
     lines = [
         f"{name}: patch accuracy {about['patch_accuracy']}, by vote {about['vote_accuracy']}, always the commoner label "
         f"{about['majority']} ({about['faces']} faces) -> {about['weights']}"
@@ -315,19 +319,21 @@ def show_progress() -> Callable[..., None]:
     """Return a progress callback that keeps one line on stderr up to date, or prints sparsely where that is no terminal."""
     eta = Eta()
     live = sys.stderr.isatty()
-    said_percent, said_message = -1, ""
+    said = -_QUIET_SECONDS
 
     def show(done: float, total: float, message: str = "", **numbers: float) -> None:
-        nonlocal said_percent, said_message
+        nonlocal said
         fraction = done / total if total else 1.0
-        percent = int(100 * fraction)
-        if not live and percent < said_percent + 10 and message.split(",")[0] == said_message and percent < 100:
+        if not live and fraction < 1 and time.monotonic() - said < _QUIET_SECONDS:
             return
-        said_percent, said_message = percent, message.split(",")[0]
+        said = time.monotonic()
         left = eta.remaining(fraction)
-        line = f"{percent:3d}%  {message}" + (f"  ({left:.0f} s left)" if left and left > 1 else "")
+        line = f"{fraction:4.0%}  {message}" + (f"  ({left:.0f} s left)" if left and left > 1 else "")
         print(
-            f"\r\x1b[K{line}" if live else line, end="" if live and percent < 100 else "\n", file=sys.stderr, flush=True
+            f"\r\x1b[K{line}" if live else line,
+            end="\n" if fraction >= 1 or not live else "",
+            file=sys.stderr,
+            flush=True,
         )
 
     return show

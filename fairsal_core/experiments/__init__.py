@@ -1,8 +1,15 @@
 """Experiments: settings, stages with reused artifacts, runs that outlive the browser, results."""
 
-from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, hash_of, parse_config
+from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, checked_settings, hash_of, parse_config
 from fairsal_core.experiments.launcher import cancel, run_here, start
-from fairsal_core.experiments.pipeline import BALANCED, ORIGINAL, available_regions, plan_variants, run_experiment
+from fairsal_core.experiments.pipeline import (
+    BALANCED,
+    ORIGINAL,
+    available_regions,
+    plan_variants,
+    run_experiment,
+    trained_regions,
+)
 from fairsal_core.experiments.presets import PRESETS, preset_settings
 from fairsal_core.experiments.reporting import Event, Report
 from fairsal_core.experiments.results import (
@@ -39,6 +46,7 @@ __all__ = [
     "SchemeChoice",
     "available_regions",
     "cancel",
+    "checked_settings",
     "delete_run",
     "gap_name",
     "hash_of",
@@ -56,5 +64,6 @@ __all__ = [
     "run_here",
     "run_path",
     "start",
+    "trained_regions",
     "wide_results",
 ]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -12,6 +12,8 @@ from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.faces import DEMO, CellCounts
 from fairsal_core.regions import MEASURES, NETWORKS, RegionTraining
 from fairsal_core.schemes import check_quantile, find_scheme
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class _Settings(BaseModel):
@@ -126,11 +128,16 @@ def parse_config(content: dict[str, Any]) -> ExperimentConfig:
     FairsalError
         One sentence that names every field that does not fit, and why.
     """
+    return checked_settings(ExperimentConfig, content)
+
+
+def checked_settings(model: type[Settings], content: dict[str, Any]) -> Settings:
+    """Return the settings that `content` describes, or raise FairsalError as `parse_config` does."""
     try:
-        return ExperimentConfig.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc'])) or 'config'}: {_plain(item)}" for item in error.errors()]
-        raise FairsalError(f"The experiment's settings do not fit: {'; '.join(problems)}.") from error
+        problems = [f"{'.'.join(map(str, item['loc'])) or 'all'}: {_plain(item)}" for item in error.errors()]
+        raise FairsalError(f"The settings do not fit: {'; '.join(problems)}.") from error
 
 
 def hash_of(content: Any) -> str:

@@ -151,18 +151,25 @@ def find_regions(
         }
         return Regions(RegionClassifier.load(weights).to(device), key)
 
-    def build(folder: Path) -> None:
-        train_region_classifier(faces, config.confounder, config.regions, device=device, progress=progress).save(
-            folder / "regions"
-        )
+    path, key = trained_regions(faces, config.confounder, config.regions, device, progress)
+    return Regions(RegionClassifier.load(path).to(device), key)
 
-    key = {
-        "faces": packing_key(faces),
-        "attribute": config.confounder,
-        "training": config.regions.model_dump(mode="json"),
-    }
-    folder = artifact("regions", key, build)
-    return Regions(RegionClassifier.load(folder / "regions").to(device), key)
+
+def trained_regions(
+    faces: FaceDataset,
+    attribute: str,
+    settings: RegionTraining,
+    device: torch.device,
+    progress: Progress = silent,
+) -> tuple[Path, dict[str, Any]]:
+    """Return the path of the region classifier trained on these faces, trained now if it was not before, and its key."""
+
+    def build(folder: Path) -> None:
+        trained = train_region_classifier(faces, attribute, settings, device=device, progress=progress)
+        trained.save(folder / "regions")
+
+    key = {"faces": packing_key(faces), "attribute": attribute, "training": settings.model_dump(mode="json")}
+    return artifact("regions", key, build) / "regions", key
 
 
 def available_regions(faces: FaceDataset, source: str) -> dict[str, Path]:

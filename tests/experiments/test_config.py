@@ -77,7 +77,7 @@ def test_the_hash_is_the_same_in_every_process_and_order() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"epoch": 3}, "^The experiment's settings do not fit: epoch: there is no such setting.$"),
+        ({"epoch": 3}, "^The settings do not fit: epoch: there is no such setting.$"),
         ({"training": {"epoch": 3}}, "training.epoch: there is no such setting"),
         ({"training": {"epochs": 0}}, r"training.epochs: .*greater than or equal to 1 \(got 0\)"),
         ({"seeds": [0, 0]}, "seeds: each may be given once"),
