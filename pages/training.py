@@ -38,6 +38,7 @@ def fill_form(preset: str) -> None:
         scheme_quantile=config.schemes[0].quantile,
         epochs=config.training.epochs,
         learning_rate=config.training.learning_rate,
+        learning_rate_decay=config.training.learning_rate_decay,
         batch_size=config.training.batch_size,
         balanced=config.balanced,
         seed_count=len(config.seeds),
@@ -129,6 +130,7 @@ def form(source: str, faces: FaceDataset) -> dict[str, Any]:
         classifier = st.selectbox("Audited classifier", list(CLASSIFIERS), key="classifier")
         measure = st.selectbox("Confidence measure of the maps", list(MEASURES), key="run_measure")
         rate = st.number_input("Learning rate", 1e-7, 1.0, format="%.1e", step=1e-5, key="learning_rate")
+        decay = st.number_input("Learning rate decay per epoch", 0.1, 1.0, step=0.05, key="learning_rate_decay")
         batch = st.number_input("Batch size", 2, 4096, key="batch_size")
     return {
         "data": source,
@@ -140,7 +142,13 @@ def form(source: str, faces: FaceDataset) -> dict[str, Any]:
         "measure": measure,
         "seeds": list(range(int(seeds))),
         "device": device,
-        "training": {"classifier": classifier, "epochs": epochs, "batch_size": batch, "learning_rate": rate},
+        "training": {
+            "classifier": classifier,
+            "epochs": epochs,
+            "batch_size": batch,
+            "learning_rate": rate,
+            "learning_rate_decay": decay,
+        },
     }
 
 

@@ -27,10 +27,10 @@ class ClassifierTraining(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     classifier: str = Field("three_conv", description="audited classifier")
-    epochs: int = Field(10, ge=1, le=1000, description="passes over the training subset")
-    batch_size: int = Field(128, ge=2, le=8192, description="faces per step")
-    learning_rate: float = Field(3e-4, gt=0, le=1, description="AdamW's rate in the first epoch")
-    learning_rate_decay: float = Field(0.95, gt=0, le=1, description="factor on the learning rate after every epoch")
+    epochs: int = Field(6, ge=1, le=1000, description="passes over the training subset")
+    batch_size: int = Field(32, ge=2, le=8192, description="faces per step")
+    learning_rate: float = Field(7e-4, gt=0, le=1, description="AdamW's rate in the first epoch")
+    learning_rate_decay: float = Field(0.7, gt=0, le=1, description="factor on the learning rate after every epoch")
     weight_decay: float = Field(1e-3, ge=0, description="AdamW's weight decay")
     precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 is used only where the hardware gains from it")
 

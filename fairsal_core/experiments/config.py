@@ -63,7 +63,7 @@ class ExperimentConfig(_Settings):
     target: str = Field("Male", description="attribute that the classifier predicts")
     confounder: str = Field("Blond_Hair", description="attribute that it should not rely on")
     counts: CellCounts = Field(
-        CellCounts(target_with=0, target_without=1200, other_with=800, other_without=400),
+        CellCounts(target_with=0, target_without=600, other_with=400, other_without=200),
         description="biased training faces: target with, target without, other with, other without",
     )
     balanced: bool = Field(True, description="also train on equal cells, for comparison")
