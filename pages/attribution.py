@@ -13,9 +13,10 @@ from fairsal_core.faces import DEMO, FaceDataset, decode_image, to_square
 from fairsal_core.regions import MEASURES, RegionClassifier, mean_colour, mean_map, pixel_maps, region_maps
 from fairsal_core.schemes import SCHEMES, apply_scheme
 from pages.components.data import choose_source, get_faces
+from pages.components.frame import inside_app
 from pages.components.notes import label_note
 from pages.components.overlay import overlay
-from pages.components.pictures import to_bytes
+from pages.components.pictures import portrait, to_bytes
 
 MEAN_OVER = 200
 
@@ -66,6 +67,8 @@ def choose_face(faces: FaceDataset) -> tuple[NDArray[np.uint8], str] | None:
     chosen = test.take([int(number) - 1])
     return chosen.images[0], str(chosen.names[0])
 
+
+inside_app()
 
 st.title("Where does an attribute live?")
 st.markdown(
@@ -128,7 +131,7 @@ with view:
     pixel_map = pixel_maps(maps[0], classifier)
     with original:
         st.markdown(f"**{name}**")
-        st.image(face, width="stretch", alt=f"Face {name}, scaled to 128 × 128 pixels")
+        st.image(portrait(face), width="stretch", alt=f"Face {name}, scaled to 128 × 128 pixels")
         images = torch.from_numpy(face[None].copy()).permute(0, 3, 1, 2).float() / 255
         vote = classifier.logits(images).log_softmax(dim=-1).mean(dim=(0, 1, 2)).softmax(dim=-1)
         st.caption(
@@ -160,7 +163,7 @@ with view:
         hidden = float((treated != images).any(dim=1).float().mean())
         with column:
             st.image(
-                to_bytes(treated[0].permute(1, 2, 0).numpy()),
+                portrait(to_bytes(treated[0].permute(1, 2, 0).numpy())),
                 width="stretch",
                 alt=f"{name} under {scheme.name} at quantile {quantile:g}",
             )

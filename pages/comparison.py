@@ -16,6 +16,7 @@ from fairsal_core.experiments import (
     wide_results,
 )
 from fairsal_core.files import read_json
+from pages.components.frame import inside_app
 from pages.components.notes import label_note
 
 DISAGREE = 0.1
@@ -107,6 +108,8 @@ def disagreements(results: pd.DataFrame, target: str) -> list[str]:
     return sentences
 
 
+inside_app()
+
 st.title("Before and after, for each subgroup")
 
 runs = finished_runs()
@@ -145,7 +148,8 @@ shown = results if evaluation in ("both", None) else results[results["evaluation
 
 table = with_interval(shown)
 summary = list(table.columns[:7])
-st.dataframe(table[summary], hide_index=True, key="summary", width="stretch")
+with st.container(key="summary"):
+    st.table(table[summary].set_index("variant"))
 
 told = disagreements(results, target)
 if told:
@@ -169,7 +173,7 @@ with right:
 
 st.subheader("The four cells")
 cells = list(table.columns[7:])
-st.dataframe(table[["variant", "evaluation", "treated_by", *cells]], hide_index=True, key="cells", width="stretch")
+st.table(table[["variant", "evaluation", "treated_by", *cells]].set_index("variant"))
 counts = wide_results(shown, "n")
 few = [cell for cell in cells if counts[cell].min() < 100]
 if few:

@@ -5,7 +5,11 @@ import streamlit as st
 from fairsal_core.experiments import list_runs
 from fairsal_core.faces import DEMO
 from pages.components.data import get_faces
+from pages.components.frame import inside_app
 from pages.components.notes import label_note
+from pages.components.pictures import portrait
+
+inside_app()
 
 st.title("Is this face classifier fair for the right reasons?")
 st.markdown(
@@ -32,7 +36,7 @@ with ways[2]:
 
 chosen = faces.in_split("test").take(range(10))
 st.image(
-    list(chosen.images),
+    [portrait(face) for face in chosen.images],
     width=96,
     alt=[f"Drawn face {name}" for name in chosen.names],
 )

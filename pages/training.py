@@ -20,6 +20,7 @@ from fairsal_core.faces import CELLS, CellCounts, FaceDataset, cell_members, cel
 from fairsal_core.regions import MEASURES
 from fairsal_core.schemes import SCHEMES
 from pages.components.data import choose_source, get_faces
+from pages.components.frame import inside_app
 from pages.components.notes import label_note
 from pages.components.watch import watch_run
 
@@ -200,6 +201,8 @@ def show_runs() -> None:
         st.query_params["run"] = runs[rows[0]].id
         st.rerun()
 
+
+inside_app()
 
 st.title("Train under a known bias")
 st.markdown(

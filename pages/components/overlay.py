@@ -21,7 +21,7 @@ figure { margin: 0; color: var(--st-text-color); font-family: var(--st-font); fo
 .value { position: absolute; left: 6px; bottom: 6px; padding: 1px 6px; border-radius: 4px; background: #000b; color: #fff;
   font-variant-numeric: tabular-nums; visibility: hidden; }
 .scale { display: flex; gap: 6px; align-items: center; margin: 6px 0 2px; }
-.scale .bar { flex: 1; height: 8px; border-radius: 4px; }
+.scale .bar { flex: 1; width: 100%; min-width: 0; height: 8px; border-radius: 4px; }
 label { display: flex; gap: 8px; align-items: center; }
 input { flex: 1; min-width: 60px; accent-color: var(--st-primary-color); }
 .percent { min-width: 2.8em; text-align: right; font-variant-numeric: tabular-nums; }

@@ -36,6 +36,11 @@ def data_url(pixels: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def portrait(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Return a square face (128, 128, 3) in the shape it had before packing, 178:218, for showing."""
+    return Image.fromarray(pixels).resize((356, 436), Image.Resampling.BICUBIC)
+
+
 def to_bytes(images: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Return images in [0, 1] as uint8."""
     return np.asarray((np.clip(images, 0, 1) * 255).round(), dtype=np.uint8)

@@ -137,7 +137,7 @@ class TestComparison:
         config = parse_config({"data": str(drawn_folder), **TINY})
         path = run_here("experiment", config.model_dump(mode="json"), name="tiny")
         app = page("comparison", run=path.name)
-        summary = app.dataframe[0].value
+        summary = app.table[0].value.reset_index()
         assert set(zip(summary["variant"], summary["evaluation"], strict=True)) == {
             (variant, evaluation)
             for variant in ("original", "balanced", "general_mask@0.7")
@@ -146,7 +146,7 @@ class TestComparison:
         assert list(summary.columns[3:]) == ["all", "men", "women", "women - men"]
         assert "[" in summary["women - men"].iloc[0]
         app.segmented_control(key="evaluation").set_value("clean").run()
-        assert set(app.dataframe[0].value["evaluation"]) == {"clean"}
+        assert set(app.table[0].value["evaluation"]) == {"clean"}
         assert "Fewer than 100 test faces" in texts(app)
         assert config.data != DEMO
 
@@ -155,4 +155,4 @@ class TestComparison:
         run_here("experiment", config.model_dump(mode="json"))
         app = open_page("comparison", run="20200101-000000-gone-0000")
         assert "There is no finished run" in app.warning[0].value
-        assert set(app.dataframe[0].value["variant"]) == {"original"}
+        assert set(app.table[0].value.index) == {"original"}
