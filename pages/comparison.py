@@ -149,7 +149,8 @@ shown = results if evaluation in ("both", None) else results[results["evaluation
 table = with_interval(shown)
 summary = list(table.columns[:7])
 with st.container(key="summary"):
-    st.table(table[summary].set_index("variant"))
+    in_the_papers_words = {"all": "accuracy", gap_name(target): f"gap ({gap_name(target)})", "treated_by": "treated by"}
+    st.table(table[summary].rename(columns=in_the_papers_words).set_index("variant"))
 
 told = disagreements(results, target)
 if told:

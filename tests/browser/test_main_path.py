@@ -55,7 +55,7 @@ def test_from_an_uploaded_face_to_a_row_in_comparison(page: Page) -> None:
     rows = page.locator(".st-key-summary table")
     for variant in ("original", "balanced", "general_mask@0.7"):
         expect(rows.get_by_text(variant, exact=True).first).to_be_visible()
-    expect(rows.get_by_role("columnheader", name="women - men")).to_be_visible()
+    expect(rows.get_by_role("columnheader", name="gap (women - men)")).to_be_visible()
 
 
 def test_an_upload_that_is_no_image_is_one_clear_sentence(page: Page) -> None:

@@ -143,8 +143,8 @@ class TestComparison:
             for variant in ("original", "balanced", "general_mask@0.7")
             for evaluation in ("clean", "treated")
         }
-        assert list(summary.columns[3:]) == ["all", "men", "women", "women - men"]
-        assert "[" in summary["women - men"].iloc[0]
+        assert list(summary.columns[3:]) == ["accuracy", "men", "women", "gap (women - men)"]
+        assert "[" in summary["gap (women - men)"].iloc[0]
         app.segmented_control(key="evaluation").set_value("clean").run()
         assert set(app.table[0].value["evaluation"]) == {"clean"}
         assert "Fewer than 100 test faces" in texts(app)
