@@ -1,6 +1,6 @@
 """The region classifiers that come with the repository: one small file per attribute of the drawn faces.
 
-`python -m fairsal_core train-regions --data demo --attribute all --out fairsal_core/regions/bundled` reproduces them.
+`python -m fairsal_core train-regions --attribute NAME --images 2400 --epochs 4 --out fairsal_core/regions/bundled` reproduces one.
 """
 
 from pathlib import Path
