@@ -10,6 +10,7 @@ def inside_app() -> None:
     Until `st.navigation` has run once in a server, streamlit takes a folder named `pages` for its older way of making
     multipage apps and opens a linked page without `app.py`, so without title, width and menu. There is no public switch.
     """
-    if PagesManager.uses_pages_directory:
+    if PagesManager.uses_pages_directory and "inside_app" not in st.session_state:
+        st.session_state["inside_app"] = True  # once a session is enough, and a second rerun would swallow a click
         PagesManager.uses_pages_directory = False
         st.rerun()
