@@ -169,7 +169,9 @@ def show_runs() -> None:
     runs = list_runs()
     st.subheader("Runs")
     if not runs:
-        st.info("No runs yet. The settings above are ready to go: the drawn faces take about two minutes on two cores.")
+        st.info(
+            "No runs yet. The settings above are ready to go: the drawn faces take under three minutes on two cores."
+        )
         return
     table = pd.DataFrame(
         [
