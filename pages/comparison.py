@@ -1,193 +1,46 @@
-"""Comparison: accuracy of every variant for every subgroup, on clean and on treated test faces."""
+"""Comparison: accuracy of every variant for every subgroup, on clean and on treated test faces.
 
-import pandas as pd
-import plotly.graph_objects as go
+Each section is one function of a file in `components/`; a new one is one import and one call.
+"""
+
 import streamlit as st
 
-from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import (
-    CLEAN,
-    TREATED,
-    Run,
-    gap_name,
-    list_runs,
-    over_all_seeds,
-    read_results,
-    wide_results,
-)
-from fairsal_core.files import read_json
+from pages.components.accuracy import cells_section, choose_evaluation, summary_section
+from pages.components.audit import Audit, choose_audit
 from pages.components.frame import inside_app
 from pages.components.notes import label_note
 
-DISAGREE = 0.1
-PALETTE = ("#0072b2", "#d55e00")  # two of Okabe and Ito's colours, told apart by colour-blind readers
 
-
-def finished_runs() -> list[Run]:
-    """Return the runs with results, newest first."""
-    return [run for run in list_runs() if run.status.state == "finished"]
-
-
-def choose_run(runs: list[Run]) -> Run:
-    """Show the choice of run, begun by the link's `run`, and return what was chosen."""
-    ids = [run.id for run in runs]
-    wanted = st.query_params.get("run")
-    if wanted and wanted not in ids:
-        st.warning(f"There is no finished run '{wanted}'; the newest is shown instead.")
-    labels = {run.id: f"{run.name or 'Run'} · {run.created:%Y-%m-%d %H:%M} · {run.id}" for run in runs}
-    chosen = st.selectbox(
-        "Run", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda run_id: labels[run_id]
+def caption(audit: Audit) -> None:
+    """Say in one line what is compared, on how many faces, over how many seeds."""
+    seeds = audit.run.config["seeds"]
+    st.caption(
+        f"{audit.target} × {audit.confounder} · {len(seeds)} seed{'s' if len(seeds) > 1 else ''} · "
+        f"{audit.pooled['n'].max():,} test faces in equal cells · training subset φ = {audit.subsets['phi']:+.2f} · "
+        "95% intervals over faces" + (" and seeds" if len(seeds) > 1 else "")
     )
-    st.query_params["run"] = chosen
-    return runs[ids.index(chosen)]
 
 
-def with_interval(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the wide table with each number as text, its 95% interval in brackets."""
-    value, low, high = (wide_results(results, column) for column in ("value", "low", "high"))
-    table = value[["variant", "evaluation", "treated_by"]].copy()
-    gap = next(name for name in value.columns if " - " in name)
-    for group in value.columns[3:]:
-        form = "{:+.2f} [{:+.2f}, {:+.2f}]" if group == gap else "{:.2f} [{:.2f}, {:.2f}]"
-        table[group] = [form.format(*numbers) for numbers in zip(value[group], low[group], high[group], strict=True)]
-    return table
-
-
-def chart(results: pd.DataFrame, groups: list[str], title: str) -> go.Figure:
-    """Return points with intervals, one row a variant, filled for clean and open for treated test faces."""
-    figure = go.Figure()
-    shown = results[results["group"].isin(groups)]
-    for group, colour in zip(groups, PALETTE, strict=False):
-        for evaluation, symbol in ((CLEAN, "circle"), (TREATED, "circle-open")):
-            part = shown[(shown["group"] == group) & (shown["evaluation"] == evaluation)]
-            figure.add_scatter(
-                name=f"{group}, {evaluation}",
-                x=part["value"],
-                y=_row_names(part),
-                mode="markers",
-                marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": part["high"] - part["value"],
-                    "arrayminus": part["value"] - part["low"],
-                    "thickness": 1.5,
-                },
-                customdata=part[["low", "high", "n"]],
-                hovertemplate=f"{group}, {evaluation}: %{{x:.3f}}<br>95% interval %{{customdata[0]:.3f}} to "
-                "%{customdata[1]:.3f}<br>%{customdata[2]} faces<extra>%{y}</extra>",
-            )
-    figure.update_layout(
-        title=title,
-        height=120 + 42 * shown[["variant", "treated_by"]].drop_duplicates().shape[0],
-        margin={"l": 8, "r": 8, "t": 60, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        yaxis={"autorange": "reversed"},
+def take_away(audit: Audit) -> None:
+    """Offer the results as a file, and show the run's settings."""
+    st.download_button(
+        "Download all results (CSV)",
+        audit.results.to_csv(index=False),
+        file_name=f"{audit.run.id}-results.csv",
+        mime="text/csv",
     )
-    return figure
-
-
-def _row_names(part: pd.DataFrame) -> list[str]:
-    return [
-        f"{variant} under {treated_by}" if treated_by and "@" not in variant else str(variant)
-        for variant, treated_by in zip(part["variant"], part["treated_by"], strict=True)
-    ]
-
-
-def disagreements(results: pd.DataFrame, target: str) -> list[str]:
-    """Return a sentence for each variant whose gap differs clearly between clean and treated test faces."""
-    gaps = results[results["group"] == gap_name(target)]
-    sentences = []
-    for variant, part in gaps.groupby("variant", sort=False):
-        clean = part.loc[part["evaluation"] == CLEAN, "value"].iloc[0]
-        treated = part[(part["evaluation"] == TREATED) & ((part["value"] - clean).abs() > DISAGREE)]
-        sentences += [
-            f"**{variant}**: gap {clean:+.2f} on clean faces, {value:+.2f} on faces treated by {treated_by}."
-            for value, treated_by in zip(treated["value"], treated["treated_by"], strict=True)
-        ]
-    return sentences
+    with st.expander("Settings and training faces of this run"):
+        st.json({"config": dict(audit.run.config), "subsets": dict(audit.subsets)}, expanded=1)
 
 
 inside_app()
 
 st.title("Before and after, for each subgroup")
 
-runs = finished_runs()
-if not runs:
-    st.info(
-        "No run has finished yet. Train one, and its results appear here: accuracy for each subgroup, with intervals."
-    )
-    st.page_link("pages/training.py", label="Open Training", icon=":material/model_training:")
-    st.stop()
-
-run = choose_run(runs)
-target, confounder = str(run.config["target"]), str(run.config["confounder"])
-try:
-    every_result = read_results(run.path)
-    subsets = read_json(run.path / "subsets.json")
-except (FairsalError, OSError, ValueError) as error:
-    st.error(f"The results of this run cannot be read: {error}")
-    st.stop()
-results = over_all_seeds(every_result)
-seeds = run.config["seeds"]
-
-st.caption(
-    f"{target} × {confounder} · {len(seeds)} seed{'s' if len(seeds) > 1 else ''} · "
-    f"{results['n'].max():,} test faces in equal cells · training subset φ = {subsets['phi']:+.2f} · "
-    "95% intervals over faces" + (" and seeds" if len(seeds) > 1 else "")
-)
-
-evaluation = st.segmented_control(
-    "Test faces",
-    ["both", CLEAN, TREATED],
-    default="both",
-    key="evaluation",
-    help="Clean: as a deployed model sees them. Treated: under the scheme's general map, as the paper mostly evaluates.",
-)
-shown = results if evaluation in ("both", None) else results[results["evaluation"] == evaluation]
-
-table = with_interval(shown)
-summary = list(table.columns[:7])
-with st.container(key="summary"):
-    in_the_papers_words = {"all": "accuracy", gap_name(target): f"gap ({gap_name(target)})", "treated_by": "treated by"}
-    st.table(table[summary].rename(columns=in_the_papers_words).set_index("variant"))
-
-told = disagreements(results, target)
-if told:
-    st.warning(
-        "Clean and treated test faces tell different stories here. "
-        + " ".join(told)
-        + " A network that only ever saw hidden "
-        "regions may have learned the hiding itself; the clean numbers are what a deployed model would show."
-    )
-
-groups = list(table.columns[4:6])
-left, right = st.columns(2)
-with left:
-    st.plotly_chart(
-        chart(shown, groups, "Accuracy"), key="accuracy_chart", alt="Accuracy per variant with 95% intervals"
-    )
-with right:
-    gaps = chart(shown, [gap_name(target)], f"Gap: {gap_name(target)}")
-    gaps.add_vline(x=0, line_dash="dot", line_color="gray")
-    st.plotly_chart(gaps, key="gap_chart", alt="Gap per variant with 95% intervals")
-
-st.subheader("The four cells")
-cells = list(table.columns[7:])
-st.table(table[["variant", "evaluation", "treated_by", *cells]].set_index("variant"))
-counts = wide_results(shown, "n")
-few = [cell for cell in cells if counts[cell].min() < 100]
-if few:
-    st.caption(f"Fewer than 100 test faces in a cell ({int(counts[few].min().min())}): read its numbers with care.")
-worst = shown[shown["group"].isin(cells)].sort_values("value").iloc[0]
-st.markdown(
-    f"The worst cell is **{worst['group']}** with **{worst['variant']}** ({worst['evaluation']}): accuracy "
-    f"{worst['value']:.2f} [{worst['low']:.2f}, {worst['high']:.2f}], n = {worst['n']}."
-)
-
-st.download_button(
-    "Download all results (CSV)", every_result.to_csv(index=False), file_name=f"{run.id}-results.csv", mime="text/csv"
-)
-with st.expander("Settings and training faces of this run"):
-    st.json({"config": dict(run.config), "subsets": subsets}, expanded=1)
-label_note(str(run.config["data"]))
+audit = choose_audit()
+caption(audit)
+evaluations = choose_evaluation()
+summary_section(audit, evaluations)
+cells_section(audit, evaluations)
+take_away(audit)
+label_note(str(audit.run.config["data"]))

@@ -1,0 +1,140 @@
+"""Accuracy and gap of every variant, on clean and on treated test faces."""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from fairsal_core.experiments import CLEAN, TREATED, gap_name, wide_results
+from pages.components.audit import Audit
+
+DISAGREE = 0.1
+PALETTE = ("#0072b2", "#d55e00")  # two of Okabe and Ito's colours, told apart by colour-blind readers
+
+
+def choose_evaluation() -> tuple[str, ...]:
+    """Show the choice of test faces and return the evaluations that were chosen."""
+    chosen = st.segmented_control(
+        "Test faces",
+        ["both", CLEAN, TREATED],
+        default="both",
+        key="evaluation",
+        help="Clean: as a deployed model sees them. Treated: under the scheme's general map, as the paper mostly evaluates.",
+    )
+    return (CLEAN, TREATED) if chosen in ("both", None) else (str(chosen),)
+
+
+def summary_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
+    """Show accuracy, the two target groups and the gap: a table, what disagrees, and charts."""
+    target, results = audit.target, audit.pooled
+    shown = results[results["evaluation"].isin(evaluations)]
+    table = with_interval(shown)
+    with st.container(key="summary"):
+        in_the_papers_words = {
+            "all": "accuracy",
+            gap_name(target): f"gap ({gap_name(target)})",
+            "treated_by": "treated by",
+        }
+        st.table(table[list(table.columns[:7])].rename(columns=in_the_papers_words).set_index("variant"))
+    told = disagreements(results, target)
+    if told:
+        st.warning(
+            "Clean and treated test faces tell different stories here. "
+            + " ".join(told)
+            + " A network that only ever saw hidden "
+            "regions may have learned the hiding itself; the clean numbers are what a deployed model would show."
+        )
+    left, right = st.columns(2)
+    with left:
+        st.plotly_chart(
+            chart(shown, list(table.columns[4:6]), "Accuracy"),
+            key="accuracy_chart",
+            alt="Accuracy per variant with 95% intervals",
+        )
+    with right:
+        gaps = chart(shown, [gap_name(target)], f"Gap: {gap_name(target)}")
+        gaps.add_vline(x=0, line_dash="dot", line_color="gray")
+        st.plotly_chart(gaps, key="gap_chart", alt="Gap per variant with 95% intervals")
+
+
+def cells_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
+    """Show the four cells, and the worst of them."""
+    shown = audit.pooled[audit.pooled["evaluation"].isin(evaluations)]
+    table = with_interval(shown)
+    st.subheader("The four cells")
+    cells = list(table.columns[7:])
+    st.table(table[["variant", "evaluation", "treated_by", *cells]].set_index("variant"))
+    counts = wide_results(shown, "n")
+    few = [cell for cell in cells if counts[cell].min() < 100]
+    if few:
+        st.caption(f"Fewer than 100 test faces in a cell ({int(counts[few].min().min())}): read its numbers with care.")
+    worst = shown[shown["group"].isin(cells)].sort_values("value").iloc[0]
+    st.markdown(
+        f"The worst cell is **{worst['group']}** with **{worst['variant']}** ({worst['evaluation']}): accuracy "
+        f"{worst['value']:.2f} [{worst['low']:.2f}, {worst['high']:.2f}], n = {worst['n']}."
+    )
+
+
+def with_interval(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the wide table with each number as text, its 95% interval in brackets."""
+    value, low, high = (wide_results(results, column) for column in ("value", "low", "high"))
+    table = value[["variant", "evaluation", "treated_by"]].copy()
+    gap = next(name for name in value.columns if " - " in name)
+    for group in value.columns[3:]:
+        form = "{:+.2f} [{:+.2f}, {:+.2f}]" if group == gap else "{:.2f} [{:.2f}, {:.2f}]"
+        table[group] = [form.format(*numbers) for numbers in zip(value[group], low[group], high[group], strict=True)]
+    return table
+
+
+def chart(results: pd.DataFrame, groups: list[str], title: str) -> go.Figure:
+    """Return points with intervals, one row a variant, filled for clean and open for treated test faces."""
+    figure = go.Figure()
+    shown = results[results["group"].isin(groups)]
+    for group, colour in zip(groups, PALETTE, strict=False):
+        for evaluation, symbol in ((CLEAN, "circle"), (TREATED, "circle-open")):
+            part = shown[(shown["group"] == group) & (shown["evaluation"] == evaluation)]
+            figure.add_scatter(
+                name=f"{group}, {evaluation}",
+                x=part["value"],
+                y=_row_names(part),
+                mode="markers",
+                marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": part["high"] - part["value"],
+                    "arrayminus": part["value"] - part["low"],
+                    "thickness": 1.5,
+                },
+                customdata=part[["low", "high", "n"]],
+                hovertemplate=f"{group}, {evaluation}: %{{x:.3f}}<br>95% interval %{{customdata[0]:.3f}} to "
+                "%{customdata[1]:.3f}<br>%{customdata[2]} faces<extra>%{y}</extra>",
+            )
+    figure.update_layout(
+        title=title,
+        height=120 + 42 * shown[["variant", "treated_by"]].drop_duplicates().shape[0],
+        margin={"l": 8, "r": 8, "t": 60, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        yaxis={"autorange": "reversed"},
+    )
+    return figure
+
+
+def _row_names(part: pd.DataFrame) -> list[str]:
+    return [
+        f"{variant} under {treated_by}" if treated_by and "@" not in variant else str(variant)
+        for variant, treated_by in zip(part["variant"], part["treated_by"], strict=True)
+    ]
+
+
+def disagreements(results: pd.DataFrame, target: str) -> list[str]:
+    """Return a sentence for each variant whose gap differs clearly between clean and treated test faces."""
+    gaps = results[results["group"] == gap_name(target)]
+    sentences = []
+    for variant, part in gaps.groupby("variant", sort=False):
+        clean = part.loc[part["evaluation"] == CLEAN, "value"].iloc[0]
+        treated = part[(part["evaluation"] == TREATED) & ((part["value"] - clean).abs() > DISAGREE)]
+        sentences += [
+            f"**{variant}**: gap {clean:+.2f} on clean faces, {value:+.2f} on faces treated by {treated_by}."
+            for value, treated_by in zip(treated["value"], treated["treated_by"], strict=True)
+        ]
+    return sentences

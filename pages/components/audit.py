@@ -1,0 +1,75 @@
+"""What the sections of Comparison are about: one finished run, read from its directory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.experiments import Run, list_runs, over_all_seeds, read_results
+from fairsal_core.files import read_json
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished run as the sections see it; its directory, `run.path`, holds whatever else a section wants.
+
+    Attributes
+    ----------
+    run : Run
+        The run that was chosen.
+    results : pandas.DataFrame
+        All its rows, as from `results_table`.
+    subsets : mapping
+        Content of `subsets.json`: counts of the training subsets and of the test set.
+    """
+
+    run: Run
+    results: pd.DataFrame
+    subsets: Mapping[str, Any]
+
+    @property
+    def target(self) -> str:
+        return str(self.run.config["target"])
+
+    @property
+    def confounder(self) -> str:
+        return str(self.run.config["confounder"])
+
+    @property
+    def pooled(self) -> pd.DataFrame:
+        """The results over all seeds, accuracies and gaps alone."""
+        pooled = over_all_seeds(self.results)
+        return pooled[pooled["metric"].isin(("accuracy", "gap"))]
+
+
+def choose_audit() -> Audit:
+    """Show the choice of run, begun by the link's `run`, and return the chosen one; ends the page where there is none."""
+    runs = [run for run in list_runs() if run.status.state == "finished"]
+    if not runs:
+        st.info(
+            "No run has finished yet. Train one, and its results appear here: accuracy for each subgroup, with intervals."
+        )
+        st.page_link("pages/training.py", label="Open Training", icon=":material/model_training:")
+        st.stop()
+    run = _choose_run(runs)
+    try:
+        return Audit(run, read_results(run.path), read_json(run.path / "subsets.json"))
+    except (FairsalError, OSError, ValueError) as error:
+        st.error(f"The results of this run cannot be read: {error}")
+        st.stop()
+
+
+def _choose_run(runs: list[Run]) -> Run:
+    ids = [run.id for run in runs]
+    wanted = st.query_params.get("run")
+    if wanted and wanted not in ids:
+        st.warning(f"There is no finished run '{wanted}'; the newest is shown instead.")
+    labels = {run.id: f"{run.name or 'Run'} · {run.created:%Y-%m-%d %H:%M} · {run.id}" for run in runs}
+    chosen = st.selectbox(
+        "Run", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda run_id: labels[run_id]
+    )
+    st.query_params["run"] = chosen
+    return runs[ids.index(chosen)]
