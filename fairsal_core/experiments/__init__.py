@@ -15,6 +15,7 @@ from fairsal_core.experiments.reporting import Event, Report
 from fairsal_core.experiments.results import (
     CLEAN,
     TREATED,
+    accuracy_and_gap,
     gap_name,
     over_all_seeds,
     read_results,
@@ -44,6 +45,7 @@ __all__ = [
     "Report",
     "Run",
     "SchemeChoice",
+    "accuracy_and_gap",
     "available_regions",
     "cancel",
     "checked_settings",

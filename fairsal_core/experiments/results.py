@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import CELLS, cell_name, group_name
-from fairsal_core.metrics import ALL_CELLS, OTHER_CELLS, TARGET_CELLS, Estimate, cell_numbers, subgroup_estimates
+from fairsal_core.metrics import (
+    ACCURACY,
+    ALL_CELLS,
+    GAP,
+    OTHER_CELLS,
+    TARGET_CELLS,
+    Estimate,
+    cell_numbers,
+    fairness_estimates,
+    subgroup_estimates,
+    worst_cell,
+)
 
 THRESHOLD = 0.5
 RESULTS, PREDICTIONS = "results.parquet", "predictions.parquet"
@@ -19,7 +30,7 @@ RESULT_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "metric", "grou
 
 
 def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd.DataFrame:
-    """Return accuracy and gap per variant, evaluation and seed, and over all seeds.
+    """Return every metric per variant, evaluation and seed, and over all seeds.
 
     Parameters
     ----------
@@ -33,8 +44,9 @@ def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd
     -------
     DataFrame
         Columns `RESULT_COLUMNS`. `seed` is missing where all seeds are taken together, `low` and `high` are the 95%
-        interval, `n` counts test faces. `group` is "all", a target group such as "men", or a cell such as "men with
-        Blond_Hair"; for the metric "gap" it is, for example, "women - men".
+        interval, `n` counts test faces. For the metric "accuracy", `group` is "all", a target group such as "men", or a
+        cell such as "men with Blond_Hair"; for "gap" it is, for example, "women - men"; for "worst_cell" the cell; for
+        the fairness differences between faces with and without the confounder, "all".
     """
     rows = []
     for (variant, evaluation, treated_by), part in predictions.groupby(
@@ -73,6 +85,11 @@ def over_all_seeds(results: pd.DataFrame) -> pd.DataFrame:
     return results[results["seed"].isna()]
 
 
+def accuracy_and_gap(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the paper's metrics: a group's name is then one number, as it is not among all metrics."""
+    return results[results["metric"].isin((ACCURACY, GAP))]
+
+
 def wide_results(results: pd.DataFrame, column: str = "value") -> pd.DataFrame:
     """Return the table of De Coninck et al. (2024), one row per variant and evaluation, over all seeds.
 
@@ -88,7 +105,7 @@ def wide_results(results: pd.DataFrame, column: str = "value") -> pd.DataFrame:
     DataFrame
         Columns `variant`, `evaluation`, `treated_by`, then one per group: all, the two target groups, the gap, the cells.
     """
-    pooled = over_all_seeds(results)
+    pooled = over_all_seeds(accuracy_and_gap(results))
     # Not pivot_table: it either drops rows or adds every combination of the three that never happened.
     keys = ["variant", "evaluation", "treated_by", "group"]
     by_group = pooled.set_index(keys)[column].unstack("group", sort=False)
@@ -117,9 +134,10 @@ def _judged(part: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.int64], l
 def _rows(
     correct: NDArray[np.bool_], cells: NDArray[np.int64], target: str, confounder: str
 ) -> Iterator[dict[str, Any]]:
-    for estimate in subgroup_estimates(correct, cells):
+    estimates = subgroup_estimates(correct, cells)
+    for estimate in [*estimates, worst_cell(estimates), *fairness_estimates(correct, cells)]:
         yield {
-            "metric": "accuracy" if estimate.cells else "gap",
+            "metric": estimate.metric,
             "group": _group(estimate, target, confounder),
             "value": estimate.value,
             "low": estimate.interval.low,
@@ -129,7 +147,7 @@ def _rows(
 
 
 def _group(estimate: Estimate, target: str, confounder: str) -> str:
-    if not estimate.cells:
+    if estimate.metric == GAP:
         return gap_name(target)
     if estimate.cells == ALL_CELLS:
         return "all"

@@ -1,15 +1,23 @@
 """Pure functions on arrays: subgroup accuracy, intervals, saliency against a region of interest. No models, no files."""
 
 from fairsal_core.metrics.groups import (
+    ACCURACY,
     ALL_CELLS,
+    DEMOGRAPHIC_PARITY,
+    EQUAL_OPPORTUNITY,
+    EQUALIZED_ODDS,
+    GAP,
     OTHER_CELLS,
     TARGET_CELLS,
+    WORST_CELL,
     Estimate,
     cell_numbers,
+    fairness_estimates,
     gap,
     subgroup_estimates,
+    worst_cell,
 )
-from fairsal_core.metrics.intervals import Interval, bootstrap_cells, percentile_interval, wilson
+from fairsal_core.metrics.intervals import Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
 from fairsal_core.metrics.saliency import (
     RegionTest,
     Summary,
@@ -26,18 +34,26 @@ from fairsal_core.metrics.saliency import (
 )
 
 __all__ = [
+    "ACCURACY",
     "ALL_CELLS",
+    "DEMOGRAPHIC_PARITY",
+    "EQUALIZED_ODDS",
+    "EQUAL_OPPORTUNITY",
+    "GAP",
     "OTHER_CELLS",
     "TARGET_CELLS",
+    "WORST_CELL",
     "Estimate",
     "Interval",
     "RegionTest",
     "Summary",
     "adr",
-    "bootstrap_cells",
+    "bootstrap_rates",
+    "bootstrap_seeds",
     "cell_numbers",
     "det",
     "dif",
+    "fairness_estimates",
     "gap",
     "hrf",
     "inside_minus_outside",
@@ -49,4 +65,5 @@ __all__ = [
     "subgroup_estimates",
     "summarise",
     "wilson",
+    "worst_cell",
 ]

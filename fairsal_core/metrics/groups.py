@@ -1,4 +1,4 @@
-"""Accuracy per subgroup, and the gap between the two target groups.
+"""Accuracy per subgroup, the gap between the two target groups, and the differences that fairness metrics ask for.
 
 The four cells are numbered as `fairsal_core.faces.CELLS` lists them: target with the confounder, target without, other
 with, other without.
@@ -10,19 +10,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fairsal_core.metrics.intervals import Interval, bootstrap_cells, percentile_interval, wilson
+from fairsal_core.metrics.intervals import Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
 
 TARGET_CELLS = (0, 1)
 OTHER_CELLS = (2, 3)
 ALL_CELLS = TARGET_CELLS + OTHER_CELLS
+ACCURACY, GAP, WORST_CELL = "accuracy", "gap", "worst_cell"
+DEMOGRAPHIC_PARITY = "demographic_parity_difference"
+EQUAL_OPPORTUNITY = "equal_opportunity_difference"
+EQUALIZED_ODDS = "equalized_odds_difference"
 
 
 class Estimate(NamedTuple):
     """A number with its 95% interval.
 
-    `cells` says what it is about: the accuracy over these cells; empty for the gap. `n` counts faces.
+    `metric` says what it is, `cells` which cells it is about, `n` counts their faces.
     """
 
+    metric: str
     cells: tuple[int, ...]
     value: float
     interval: Interval
@@ -60,24 +65,108 @@ def subgroup_estimates(correct: NDArray[np.bool_], cells: NDArray[np.int64], see
     Returns
     -------
     list of Estimate
-        All, target, other, the four cells, as far as they have faces; then the gap, with no cells, nan where a target
-        group has no faces.
+        Accuracy of all, target, other, the four cells, as far as they have faces; then the gap, nan where a target group
+        has no faces.
 
     Notes
     -----
-    One classifier's accuracies get Wilson's interval, which holds at 0 and 1 too. Everything else is bootstrapped over
-    faces within cells and, with several seeds, over seeds.
+    One classifier's accuracies, and those that are 0 or 1 for all seeds, get Wilson's interval, since no resampling
+    tells how sure 0 or 1 is. Everything else is bootstrapped over faces within cells and, with several seeds, over seeds.
     """
-    replicates = bootstrap_cells(correct, cells, seed=seed)
+    replicates = _over_seeds(bootstrap_rates(correct, cells, seed=seed), seed)
     estimates = [
         _accuracy(correct, cells, replicates, members) for members in _groups() if np.isin(cells, members).any()
     ]
     sizes = np.bincount(cells, minlength=len(ALL_CELLS))
     if not all(np.isin(cells, members).any() for members in (TARGET_CELLS, OTHER_CELLS)):
-        return [*estimates, Estimate((), float("nan"), Interval(float("nan"), float("nan")), len(cells))]
+        nowhere = Interval(float("nan"), float("nan"))
+        return [*estimates, Estimate(GAP, ALL_CELLS, float("nan"), nowhere, len(cells))]
     target, other = (_pooled(replicates, sizes, members) for members in (TARGET_CELLS, OTHER_CELLS))
     values = [float(correct[:, np.isin(cells, members)].mean()) for members in (TARGET_CELLS, OTHER_CELLS)]
-    return [*estimates, Estimate((), gap(*values), percentile_interval(other - target), len(cells))]
+    return [*estimates, Estimate(GAP, ALL_CELLS, gap(*values), percentile_interval(other - target), len(cells))]
+
+
+def worst_cell(estimates: list[Estimate]) -> Estimate:
+    """Return the cell with the lowest accuracy among `subgroup_estimates`.
+
+    The interval is that cell's own: it does not account for having been chosen as the worst.
+    """
+    single = [estimate for estimate in estimates if estimate.metric == ACCURACY and len(estimate.cells) == 1]
+    return min(single, key=lambda estimate: estimate.value)._replace(metric=WORST_CELL)
+
+
+def fairness_estimates(correct: NDArray[np.bool_], cells: NDArray[np.int64], seed: int = 0) -> list[Estimate]:
+    """Return the demographic parity, equal opportunity and equalized odds differences between confounder groups.
+
+    Parameters
+    ----------
+    correct, cells, seed
+        As in `subgroup_estimates`. The sensitive feature is the confounder; "yes" is to predict the target attribute.
+
+    Returns
+    -------
+    list of Estimate
+        Three, each 0 (no difference) to 1, the mean over seeds; nan where a cell has no faces.
+
+    Notes
+    -----
+    The values are fairlearn's `MetricFrame.difference()` of selection rate, true positive rate, and the larger of true
+    and false positive rate. The intervals are a multinomial bootstrap over confounder group x label x prediction. As
+    absolute values they lean upwards where there is next to no difference, so they are widened to contain the value.
+
+    References
+    ----------
+    Dwork et al. (2012); Hardt et al. (2016); `fairlearn.metrics`.
+    """
+    target = np.isin(cells, TARGET_CELLS)
+    predicted = correct == target
+    sizes = np.bincount(cells, minlength=len(ALL_CELLS))
+    names = (DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY, EQUALIZED_ODDS)
+    if not sizes.all():
+        nan = float("nan")
+        return [Estimate(name, ALL_CELLS, nan, Interval(nan, nan), len(cells)) for name in names]
+    values = np.mean([_differences_by_fairlearn(row, target, cells % 2 == 0) for row in predicted], axis=0)
+    drawn = _differences(bootstrap_rates(predicted, cells, seed=seed), sizes)
+    intervals = [percentile_interval((part * bootstrap_seeds(len(part.T), seed=seed)).sum(axis=1)) for part in drawn]
+    return [
+        Estimate(name, ALL_CELLS, float(value), Interval(min(low, value), max(high, value)), len(cells))
+        for name, value, (low, high) in zip(names, values.tolist(), intervals, strict=True)
+    ]
+
+
+def _differences_by_fairlearn(
+    predicted: NDArray[np.bool_], target: NDArray[np.bool_], confounder: NDArray[np.bool_]
+) -> tuple[float, float, float]:
+    from fairlearn.metrics import (  # brings scikit-learn, which takes seconds
+        MetricFrame,
+        false_positive_rate,
+        selection_rate,
+        true_positive_rate,
+    )
+
+    frame = MetricFrame(
+        metrics={"selected": selection_rate, "hit": true_positive_rate, "false": false_positive_rate},
+        y_true=target,
+        y_pred=predicted,
+        sensitive_features=confounder,
+    )
+    selected, hit, false = (float(frame.difference()[name]) for name in ("selected", "hit", "false"))
+    return selected, hit, max(hit, false)
+
+
+def _differences(rates: NDArray[np.float64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    """Return the three differences (R, S) for rates of "yes" in the four cells (R, S, 4) of these sizes."""
+    selected = [np.average(rates[..., start::2], axis=-1, weights=sizes[start::2]) for start in (0, 1)]
+    hit = np.abs(rates[..., 0] - rates[..., 1])
+    false = np.abs(rates[..., 2] - rates[..., 3])
+    return np.abs(selected[0] - selected[1]), hit, np.maximum(hit, false)
+
+
+def _over_seeds(rates: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Return the mean rates (R, cells) over seeds drawn anew in each replicate."""
+    weights = bootstrap_seeds(rates.shape[1], len(rates), seed)
+    pooled: NDArray[np.float64] = np.einsum("rsc,rs->rc", rates, weights)
+    return pooled
 
 
 def _groups() -> Iterator[tuple[int, ...]]:
@@ -93,10 +182,12 @@ def _accuracy(
 ) -> Estimate:
     chosen = correct[:, np.isin(cells, members)]
     n = chosen.shape[1]
-    if len(chosen) == 1:
-        return Estimate(members, float(chosen.mean()), wilson(int(chosen.sum()), n), n)
+    if len(chosen) == 1 or chosen.all() or not chosen.any():
+        return Estimate(ACCURACY, members, float(chosen.mean()), wilson(int(chosen[0].sum()), n), n)
     sizes = np.bincount(cells, minlength=len(ALL_CELLS))
-    return Estimate(members, float(chosen.mean()), percentile_interval(_pooled(replicates, sizes, members)), n)
+    return Estimate(
+        ACCURACY, members, float(chosen.mean()), percentile_interval(_pooled(replicates, sizes, members)), n
+    )
 
 
 def _pooled(replicates: NDArray[np.float64], sizes: NDArray[np.int64], members: tuple[int, ...]) -> NDArray[np.float64]:

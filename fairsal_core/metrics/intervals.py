@@ -32,18 +32,18 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
     return Interval(float(result.low), float(result.high))
 
 
-def bootstrap_cells(
-    correct: NDArray[np.bool_], cells: NDArray[np.int64], count: int = 4, replicates: int = 2000, seed: int = 0
+def bootstrap_rates(
+    hits: NDArray[np.bool_], cells: NDArray[np.int64], count: int = 4, replicates: int = 2000, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Resample faces within their cells, and seeds, and return the accuracy of each cell in each replicate.
+    """Resample faces within their cells and return how often each seed hits in each cell in each replicate.
 
-    The same face is judged by the classifiers of all seeds, so faces are drawn once for all seeds: intervals of
-    differences then profit from the pairing, and the seeds' spread is part of them.
+    The same face is judged by the classifiers of all seeds, so faces are drawn once for all of them: intervals of
+    differences then profit from the pairing.
 
     Parameters
     ----------
-    correct : array, (S, N) bool
-        Whether the classifier of seed s is right on face n.
+    hits : array, (S, N) bool
+        Whatever is counted, for seed s and face n: that the classifier is right, or that it says "yes".
     cells : array, (N,) int
         Cell of each face, 0 to count - 1. Cells keep their size, as in a test set with equal cells.
     count : int
@@ -53,23 +53,34 @@ def bootstrap_cells(
 
     Returns
     -------
-    array, (replicates, count)
-        Mean over the drawn seeds and faces; nan for an empty cell.
+    array, (replicates, S, count)
+        Rates in [0, 1]; nan for an empty cell.
+
+    Notes
+    -----
+    Faces of one cell on which all seeds agree with each other are alike, so a multinomial over the cell x hit patterns
+    (for one seed: cell x prediction) draws the same as resampling face by face, at the cost of a handful of numbers.
     """
-    seeds = correct.shape[0]
     generator = np.random.default_rng(seed)
-    drawn_seeds = generator.multinomial(seeds, [1 / seeds] * seeds, size=replicates) / seeds
-    result = np.full((replicates, count), np.nan)
+    rates = np.full((replicates, len(hits), count), np.nan)
     for cell in range(count):
-        members = correct[:, cells == cell].astype(np.float64)
+        members = hits[:, cells == cell]
         size = members.shape[1]
         if size == 0:
             continue
+        patterns, sizes = np.unique(members, axis=1, return_counts=True)
+        patterns = patterns.astype(np.float64)
         for start in range(0, replicates, _CHUNK):
             part = slice(start, min(start + _CHUNK, replicates))
-            drawn_faces = generator.multinomial(size, [1 / size] * size, size=part.stop - part.start) / size
-            result[part, cell] = ((drawn_faces @ members.T) * drawn_seeds[part]).sum(axis=1)
-    return result
+            drawn = generator.multinomial(size, sizes / size, size=part.stop - part.start)
+            rates[part, :, cell] = drawn @ patterns.T / size
+    return rates
+
+
+def bootstrap_seeds(seeds: int, replicates: int = 2000, seed: int = 0) -> NDArray[np.float64]:
+    """Resample seeds and return the weight of each in each replicate, (replicates, seeds); a row adds up to 1."""
+    generator = np.random.default_rng((seed, seeds))  # not the stream that the faces are drawn from
+    return generator.multinomial(seeds, [1 / seeds] * seeds, size=replicates) / seeds
 
 
 def percentile_interval(replicates: NDArray[np.float64], level: float = LEVEL) -> Interval:

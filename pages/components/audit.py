@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import Run, list_runs, over_all_seeds, read_results
+from fairsal_core.experiments import Run, accuracy_and_gap, list_runs, over_all_seeds, read_results
 from fairsal_core.files import read_json
 
 
@@ -41,8 +41,7 @@ class Audit:
     @property
     def pooled(self) -> pd.DataFrame:
         """The results over all seeds, accuracies and gaps alone."""
-        pooled = over_all_seeds(self.results)
-        return pooled[pooled["metric"].isin(("accuracy", "gap"))]
+        return over_all_seeds(accuracy_and_gap(self.results))
 
 
 def choose_audit() -> Audit:

@@ -130,11 +130,13 @@ def test_all_are_judged_on_the_same_balanced_faces(done: Done) -> None:
 def test_the_results_have_every_row(done: Done) -> None:
     results = read_results(done.run)
     evaluations = sum(1 + len(treated) for treated in TREATED_BY.values())
-    assert len(results) == evaluations * 3 * 8
+    assert len(results) == evaluations * 3 * (8 + 4)
     assert list(dict.fromkeys(results["variant"])) == VARIANTS
     table = done.predictions
     original = table[(table["variant"] == "original") & (table["evaluation"] == "clean") & (table["seed"] == 3)]
-    row = results.query("variant == 'original' and evaluation == 'clean' and group == 'all' and seed == 3")
+    row = results.query(
+        "variant == 'original' and evaluation == 'clean' and metric == 'accuracy' and group == 'all' and seed == 3"
+    )
     assert row["value"].item() == pytest.approx(((original["score"] > 0.5) == original["target"]).mean())
 
 

@@ -10,6 +10,7 @@ import pytest
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.results import (
     RESULT_COLUMNS,
+    accuracy_and_gap,
     gap_name,
     over_all_seeds,
     read_results,
@@ -26,6 +27,7 @@ CASES = (
     ("specific_mask@0.7", "treated", "general_mask@0.7"),
 )
 SEEDS = (5, 2)
+DIFFERENCES = ("demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference")
 GROUPS = {
     "all": lambda target, confounder: True,
     "men": lambda target, confounder: target,
@@ -70,7 +72,7 @@ def test_every_number_by_counting(predictions: pd.DataFrame, results: pd.DataFra
         ]
         for seed in (*SEEDS, None):
             rows = part[part["seed"].isna()] if seed is None else part[part["seed"] == seed]
-            values = rows.set_index("group")["value"]
+            values = accuracy_and_gap(rows).set_index("group")["value"]
             assert list(values.index) == [*GROUPS, "women - men"]
             for group in GROUPS:
                 expected = slow_accuracy(predictions, case, SEEDS if seed is None else (seed,), group)
@@ -78,11 +80,33 @@ def test_every_number_by_counting(predictions: pd.DataFrame, results: pd.DataFra
             assert values["women - men"] == pytest.approx(values["women"] - values["men"])
 
 
+def test_fairness_differences_by_fairlearn(predictions: pd.DataFrame, results: pd.DataFrame) -> None:
+    from fairlearn import metrics
+
+    for case, seed, name in product(CASES, SEEDS, DIFFERENCES):
+        same = predictions[["variant", "evaluation", "treated_by"]].eq(list(case)).all(axis=1) & (
+            predictions["seed"] == seed
+        )
+        part = predictions[same]
+        expected = getattr(metrics, name)(part["target"], part["score"] > 0.5, sensitive_features=part["confounder"])
+        rows = results[results[["variant", "evaluation", "treated_by"]].eq(list(case)).all(axis=1)]
+        row = rows[(rows["seed"] == seed) & (rows["metric"] == name)]
+        assert row["value"].item() == pytest.approx(expected)
+        assert row["group"].item() == "all"
+
+
+def test_the_worst_cell_is_named(results: pd.DataFrame) -> None:
+    for _, part in results.groupby(["variant", "evaluation", "treated_by", "seed"], dropna=False):
+        cells = part[(part["metric"] == "accuracy") & part["group"].str.contains(" with")].set_index("group")["value"]
+        worst = part[part["metric"] == "worst_cell"]
+        assert worst["value"].item() == cells.min() == cells[worst["group"].item()]
+
+
 def test_the_shape_of_the_table(results: pd.DataFrame) -> None:
     assert tuple(results.columns) == RESULT_COLUMNS
-    assert len(results) == len(CASES) * (len(SEEDS) + 1) * 8
+    assert len(results) == len(CASES) * (len(SEEDS) + 1) * (8 + 4)
     assert str(results["seed"].dtype) == "Int64"
-    assert set(results["metric"]) == {"accuracy", "gap"}
+    assert set(results["metric"]) == {"accuracy", "gap", "worst_cell", *DIFFERENCES}
     assert (results["metric"] == "gap").eq(results["group"] == "women - men").all()
     assert results.set_index("group").loc["men", "n"].eq(20).all()
     assert results.set_index("group").loc["men with Blond_Hair", "n"].eq(10).all()
@@ -92,7 +116,7 @@ def test_the_shape_of_the_table(results: pd.DataFrame) -> None:
 
 def test_rows_over_all_seeds_have_no_seed(results: pd.DataFrame) -> None:
     pooled = over_all_seeds(results)
-    assert len(pooled) == len(CASES) * 8
+    assert len(pooled) == len(CASES) * (8 + 4)
     assert pooled["seed"].isna().all()
 
 
@@ -115,7 +139,7 @@ def test_the_wide_table_has_one_row_per_evaluation_that_was_made(results: pd.Dat
     ]  # fmt: skip
     assert list(wide[["variant", "evaluation", "treated_by"]].itertuples(index=False, name=None)) == list(CASES)
     pooled = over_all_seeds(results)
-    for row in pooled.itertuples():
+    for row in accuracy_and_gap(pooled).itertuples():
         same = (
             (wide["variant"] == row.variant)
             & (wide["evaluation"] == row.evaluation)

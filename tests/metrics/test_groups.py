@@ -1,14 +1,29 @@
 """Accuracy per subgroup and the gap, against counting."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from fairsal_core.faces import CELLS
-from fairsal_core.metrics import Estimate, cell_numbers, gap, subgroup_estimates, wilson
-from fairsal_core.metrics.groups import ALL_CELLS, OTHER_CELLS, TARGET_CELLS
+from fairsal_core.metrics import (
+    ALL_CELLS,
+    DEMOGRAPHIC_PARITY,
+    EQUAL_OPPORTUNITY,
+    EQUALIZED_ODDS,
+    GAP,
+    OTHER_CELLS,
+    TARGET_CELLS,
+    Estimate,
+    cell_numbers,
+    fairness_estimates,
+    gap,
+    subgroup_estimates,
+    wilson,
+    worst_cell,
+)
 
 
 def judged(
@@ -21,7 +36,8 @@ def judged(
 
 
 def by_cells(estimates: list[Estimate]) -> dict[tuple[int, ...], Estimate]:
-    return {estimate.cells: estimate for estimate in estimates}
+    """The accuracies by cells, and the gap under no cells."""
+    return {() if estimate.metric == GAP else estimate.cells: estimate for estimate in estimates}
 
 
 def test_cells_are_numbered_as_faces_lists_them() -> None:
@@ -40,7 +56,7 @@ def test_values_by_counting(seeds: int) -> None:
     correct, cells = judged(seeds, (0.3, 0.9, 0.95, 0.6))
     estimates = subgroup_estimates(correct, cells)
     expected_order = [(0, 1, 2, 3), (0, 1), (2, 3), (0,), (1,), (2,), (3,), ()]
-    assert [estimate.cells for estimate in estimates] == expected_order
+    assert list(by_cells(estimates)) == expected_order
     for estimate in estimates[:-1]:
         hits = [correct[s, i] for s in range(seeds) for i in range(len(cells)) if cells[i] in estimate.cells]
         assert estimate.value == pytest.approx(sum(hits) / len(hits))
@@ -111,3 +127,74 @@ def test_an_empty_cell_and_an_empty_group() -> None:
 def test_the_seed_of_the_bootstrap() -> None:
     correct, cells = judged(3, (0.5, 0.6, 0.7, 0.8))
     assert subgroup_estimates(correct, cells, seed=4) == subgroup_estimates(correct, cells, seed=4)
+
+
+def test_the_worst_cell_is_the_one_with_the_lowest_accuracy() -> None:
+    correct, cells = judged(3, (0.3, 0.9, 0.95, 0.6))
+    estimates = subgroup_estimates(correct, cells)
+    worst = worst_cell(estimates)
+    assert worst == by_cells(estimates)[(0,)]._replace(metric="worst_cell")
+    assert worst.value == min(correct[:, cells == cell].mean() for cell in range(4))
+
+
+def by_metric(estimates: list[Estimate]) -> dict[str, Estimate]:
+    return {estimate.metric: estimate for estimate in estimates}
+
+
+def oracles() -> dict[str, Callable[..., float]]:
+    from fairlearn import metrics
+
+    names = (DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY, EQUALIZED_ODDS)
+    return {name: getattr(metrics, name) for name in names}
+
+
+def oracle(name: str, correct: NDArray[np.bool_], cells: NDArray[np.int64]) -> float:
+    target, confounder = cells < 2, cells % 2 == 0
+    judge = oracles()[name]
+    return float(np.mean([judge(target, row == target, sensitive_features=confounder) for row in correct]))
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("name", [DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY, EQUALIZED_ODDS])
+def test_fairness_differences_are_fairlearns(name: str, seeds: int) -> None:
+    correct, cells = judged(seeds, (0.3, 0.9, 0.95, 0.6))
+    keep = np.arange(160) % 7 != 0  # cells of different size
+    found = by_metric(fairness_estimates(correct[:, keep], cells[keep]))[name]
+    assert found.value == pytest.approx(oracle(name, correct[:, keep], cells[keep]), abs=1e-12)
+    assert found.interval.low <= found.value <= found.interval.high
+    assert found.n == keep.sum()
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_their_intervals_against_resampling_faces_and_seeds(seeds: int) -> None:
+    correct, cells = judged(seeds, (0.35, 0.8, 0.95, 0.55), per_cell=60)
+    fast = by_metric(fairness_estimates(correct, cells))
+    generator = np.random.default_rng(7)
+    slow: dict[str, list[float]] = {name: [] for name in fast}
+    for _ in range(1200):
+        drawn = np.concatenate([generator.choice(np.flatnonzero(cells == cell), 60) for cell in range(4)])
+        rows = correct[generator.integers(seeds, size=seeds)][:, drawn]
+        said = [[row[cells[drawn] == cell].mean() for cell in range(4)] for row in rows]
+        yes = np.array([[a, b, 1 - c, 1 - d] for a, b, c, d in said])
+        hit, false = np.abs(yes[:, 0] - yes[:, 1]), np.abs(yes[:, 2] - yes[:, 3])
+        slow[DEMOGRAPHIC_PARITY].append(np.abs(yes[:, ::2].mean(axis=1) - yes[:, 1::2].mean(axis=1)).mean())
+        slow[EQUAL_OPPORTUNITY].append(hit.mean())
+        slow[EQUALIZED_ODDS].append(np.maximum(hit, false).mean())
+    for name, estimate in fast.items():
+        assert estimate.interval == pytest.approx(tuple(np.quantile(slow[name], [0.025, 0.975])), abs=0.025), name
+
+
+def test_no_difference_lies_within_its_interval() -> None:
+    cells = np.repeat(np.arange(4), 50)
+    correct = np.tile(np.arange(50) < 35, 4)[None]
+    for estimate in fairness_estimates(correct, cells):
+        assert estimate.value == pytest.approx(0)
+        assert estimate.interval.low == pytest.approx(0)
+        assert estimate.interval.high > 0.1
+
+
+def test_without_a_cell_there_is_no_difference() -> None:
+    correct, cells = judged(2, (0.5, 0.5, 0.5, 0.5))
+    for estimate in fairness_estimates(correct[:, cells != 3], cells[cells != 3]):
+        assert math.isnan(estimate.value)
+        assert math.isnan(estimate.interval.low)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fairsal_core.metrics import bootstrap_cells, intervals, percentile_interval, wilson
+from fairsal_core.metrics import bootstrap_rates, bootstrap_seeds, intervals, percentile_interval, wilson
 
 Z = 1.959963984540054
 
@@ -18,6 +18,15 @@ def slow_wilson(successes: int, n: int, z: float = Z) -> tuple[float, float]:
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return middle - half, middle + half
+
+
+def bootstrap_cells(
+    correct: NDArray[np.bool_], cells: NDArray[np.int64], replicates: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """Accuracy of each cell (replicates, 4), over the seeds of each replicate."""
+    rates = bootstrap_rates(correct, cells, replicates=replicates, seed=seed)
+    pooled: NDArray[np.float64] = (rates * bootstrap_seeds(len(correct), replicates, seed)[:, :, None]).sum(axis=1)
+    return pooled
 
 
 def slow_bootstrap(correct: NDArray[np.bool_], cells: NDArray[np.int64], replicates: int) -> NDArray[np.float64]:
@@ -106,6 +115,26 @@ def test_the_seed_and_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
         rtol=0.15,
     )
     assert not np.isnan(bootstrap_cells(correct, cells, replicates=10)).any()
+
+
+def test_patterns_draw_what_single_faces_draw() -> None:
+    """The seeds' rates go up and down together as they do where each face is drawn by itself."""
+    generator = np.random.default_rng(4)
+    hits = generator.random((3, 50)) < np.array([0.3, 0.5, 0.9])[:, None]
+    hits[1] ^= hits[0]
+    fast = bootstrap_rates(hits, np.zeros(50, dtype=int), count=1, replicates=6000)[:, :, 0]
+    drawn = generator.integers(50, size=(6000, 50))
+    slow = np.stack([[hits[seed, faces].mean() for seed in range(3)] for faces in drawn])
+    np.testing.assert_allclose(fast.mean(axis=0), hits.mean(axis=1), atol=0.005)
+    np.testing.assert_allclose(np.cov(fast.T), np.cov(slow.T), atol=4e-4)
+
+
+def test_seed_weights_add_up_to_one() -> None:
+    weights = bootstrap_seeds(4, replicates=500)
+    assert weights.shape == (500, 4)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    np.testing.assert_allclose(weights.mean(axis=0), 0.25, atol=0.03)
+    assert bootstrap_seeds(1).tolist() == [[1.0]] * 2000
 
 
 def test_the_central_interval() -> None:
