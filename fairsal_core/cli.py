@@ -229,18 +229,19 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_runs(commands: Commands) -> None:
-    parser = _command(commands, "runs", _runs, "List the runs, or show, cancel or delete one.")
+    parser = _command(commands, "runs", _runs, "List the runs, or show, cancel, resume or delete one.")
     parser.add_argument("id", nargs="?", help="a run; without it all are listed")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--cancel", action="store_true", help="stop this run")
+    action.add_argument("--resume", action="store_true", help="start again what ended early; whole stages are reused")
     action.add_argument("--delete", action="store_true", help="delete this run's directory")
 
 
 def _runs(options: argparse.Namespace) -> dict[str, Any]:
-    from fairsal_core.experiments import cancel, delete_run, list_runs, load_run, run_path
+    from fairsal_core.experiments import cancel, delete_run, list_runs, load_run, resume, run_path
 
     if not options.id:
-        if options.cancel or options.delete:
+        if options.cancel or options.resume or options.delete:
             raise FairsalError("Say which run: runs ID --cancel.")
         runs = list_runs()
         lines = [f"{run.id}  {run.status.state:<11}  {run.status.fraction:4.0%}  {run.name or ''}" for run in runs]
@@ -252,6 +253,9 @@ def _runs(options: argparse.Namespace) -> dict[str, Any]:
     if options.delete:
         delete_run(path)
         return {"deleted": options.id, "shown": f"Deleted {options.id}"}
+    if options.resume:
+        again = resume(path)
+        return {"id": again.name, "resumes": options.id, "shown": f"{options.id} goes on as {again.name}"}
     if options.cancel:
         cancel(path)
     return _run_result(load_run(path))

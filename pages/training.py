@@ -1,5 +1,6 @@
 """Training: choose a bias and a scheme, start, watch, cancel."""
 
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import (
     PRESETS,
     ExperimentConfig,
+    Run,
     list_runs,
     parse_config,
     plan_variants,
@@ -164,6 +166,24 @@ def checked(content: dict[str, Any], faces: FaceDataset) -> ExperimentConfig | N
     return config
 
 
+def begin(config: ExperimentConfig) -> None:
+    """Start a run and watch it, or say why it cannot be started."""
+    try:
+        path = start("experiment", config.model_dump(mode="json"), name=f"{config.target} × {config.confounder}")
+    except FairsalError as error:
+        st.error(str(error))
+        return
+    st.query_params["run"] = path.name
+    st.session_state.pop("runs", None)
+
+
+def settings_of(run: Run) -> ExperimentConfig | None:
+    """Return a run's settings; None for one that is no experiment of this version, as a copied folder may be."""
+    with suppress(FairsalError):
+        return parse_config(dict(run.config))
+    return None
+
+
 def show_runs() -> None:
     """List earlier runs; choosing one shows it."""
     runs = list_runs()
@@ -180,14 +200,12 @@ def show_runs() -> None:
                 "state": run.status.state,
                 "progress": run.status.fraction,
                 "created": run.created,
-                "target": run.config.get("target"),
-                "confounder": run.config.get("confounder"),
-                "schemes": ", ".join(
-                    f"{item['scheme']}@{item['quantile']:g}" for item in run.config.get("schemes", [])
-                ),
-                "seeds": len(run.config.get("seeds", [])),
+                "target": config.target if config else None,
+                "confounder": config.confounder if config else None,
+                "schemes": ", ".join(choice.name for choice in config.schemes) if config else None,
+                "seeds": len(config.seeds) if config else None,
             }
-            for run in runs
+            for run, config in ((run, settings_of(run)) for run in runs)
         ]
     )
     event = st.dataframe(
@@ -229,9 +247,7 @@ with st.container(border=True):
         st.button("Start", type="primary", disabled=config is None, icon=":material/play_arrow:", key="start")
         and config
     ):
-        path = start("experiment", config.model_dump(mode="json"), name=f"{config.target} × {config.confounder}")
-        st.query_params["run"] = path.name
-        st.session_state.pop("runs", None)
+        begin(config)
 
 if "run" in st.query_params:
     with st.container(border=True, key="watched"):

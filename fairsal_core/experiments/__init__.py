@@ -1,7 +1,7 @@
 """Experiments: settings, stages with reused artifacts, runs that outlive the browser, results."""
 
 from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, checked_settings, hash_of, parse_config
-from fairsal_core.experiments.launcher import cancel, run_here, start
+from fairsal_core.experiments.launcher import cancel, resume, run_here, start
 from fairsal_core.experiments.pipeline import (
     BALANCED,
     ORIGINAL,
@@ -23,6 +23,7 @@ from fairsal_core.experiments.results import (
     wide_results,
 )
 from fairsal_core.experiments.store import (
+    RESUMABLE,
     TERMINAL,
     Run,
     delete_run,
@@ -38,6 +39,7 @@ __all__ = [
     "CLEAN",
     "ORIGINAL",
     "PRESETS",
+    "RESUMABLE",
     "TERMINAL",
     "TREATED",
     "Event",
@@ -62,6 +64,7 @@ __all__ = [
     "read_events",
     "read_results",
     "results_table",
+    "resume",
     "run_experiment",
     "run_here",
     "run_path",

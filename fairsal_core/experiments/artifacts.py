@@ -42,6 +42,8 @@ def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], Non
         fcntl.flock(lock, fcntl.LOCK_EX)
         if final.is_dir():
             return final
+        for remnant in parent.glob(f".{key}.*.tmp"):  # of a builder that was killed: only the lock's holder builds
+            shutil.rmtree(remnant, ignore_errors=True)
         temporary = parent / f".{key}.{uuid.uuid4().hex[:8]}.tmp"
         temporary.mkdir()
         try:

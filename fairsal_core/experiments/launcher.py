@@ -63,6 +63,25 @@ def start(
     return run
 
 
+def resume(path: Path, command: Sequence[str] = WORKER) -> Path:
+    """Start again what ended before it was finished, and return the new run's directory at once.
+
+    What whole stages made is kept under the hash of what it depends on, so the new run goes on from the last of them.
+    The old one stays as it ended.
+
+    Raises
+    ------
+    FairsalError
+        If the run goes on, is finished, or its config cannot be read.
+    """
+    run = store.load_run(path)
+    if run.problem and not run.config:
+        raise FairsalError(f"The run {run.id} cannot be resumed: {run.problem}")
+    if run.status.state not in store.RESUMABLE:
+        raise FairsalError(f"The run {run.id} is {run.status.state}: only one that ended early can be resumed.")
+    return start(run.kind, run.config, run.name, path.parent, command)
+
+
 def _spawn(command: Sequence[str], run: Path, lock: int) -> subprocess.Popen[bytes]:
     """Start the worker in a session of its own, so that neither Ctrl-C nor the end of this terminal reaches it."""
     with (run / store.LOG).open("ab") as log:

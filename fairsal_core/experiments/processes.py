@@ -4,6 +4,7 @@ A lock is a `flock`: the kernel frees it when the last process that inherited it
 known by its pid *and* the moment it started, since pids are used again.
 """
 
+import errno
 import fcntl
 import functools
 import os
@@ -20,11 +21,21 @@ POLL_SECONDS = 0.05
 
 def try_lock(path: Path) -> int | None:
     """Lock the file `path`, made if missing, and return its descriptor; None if another holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _open_lock(path)
     if relock(descriptor):
         return descriptor
     os.close(descriptor)
     return None
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        # Who may only read can still see by the lock whether someone works here.
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def relock(descriptor: int) -> bool:
@@ -77,9 +88,10 @@ def holding(path: Path) -> Iterator[None]:
 
 @functools.cache
 def machine() -> str:
-    """Return where a pid means something: the host and, where there is such a thing, the pid namespace (container)."""
+    """Return where and when a pid means something: the host and, where there are such things, container and boot."""
     with suppress(OSError):
-        return f"{platform.node()}/{Path('/proc/self/ns/pid').stat().st_ino}"
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{platform.node()}/{Path('/proc/self/ns/pid').stat().st_ino}/{boot}"
     return platform.node()
 
 
@@ -131,6 +143,17 @@ def kill_group(group: int, leader_started: str | None) -> None:
         return
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+
+
+def kill_rest_of_group() -> None:
+    """Kill (SIGKILL) all other processes of the group that this one leads; only where there is a /proc to find them by."""
+    mine = os.getpgid(0)
+    if mine != os.getpid():
+        return
+    for pid in [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]:
+        with suppress(ProcessLookupError, PermissionError):
+            if pid != mine and os.getpgid(pid) == mine:
+                os.kill(pid, signal.SIGKILL)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -24,14 +24,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.errors import FairsalError, sentence, unknown_name
 from fairsal_core.experiments import processes
 from fairsal_core.experiments.reporting import Event
-from fairsal_core.files import read_json, write_json
+from fairsal_core.files import open_regular, write_json
 from fairsal_core.home import runs_folder
 
 State = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
 TERMINAL: frozenset[State] = frozenset({"finished", "failed", "cancelled", "interrupted"})
+RESUMABLE = TERMINAL - {"finished"}
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -45,6 +46,9 @@ _STATUS_GUARD = "status.lock"
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9_]{1,40}-[0-9a-f]{4}")
 _STAMP = "%Y%m%d-%H%M%S"
 _TAIL_BYTES = 64 * 1024
+_MOST_BYTES = 4 * 1024 * 1024  # of a config or status, which have a few thousand
+_MOST_EVENT_BYTES = 64 * 1024 * 1024  # days, at one event a second
+_FULL_BYTES = 1024 * 1024
 _ORPHANS_GONE_SECONDS = 2.0
 _WORKER_EXIT_SECONDS = 2.0
 
@@ -61,9 +65,9 @@ class Status(BaseModel, frozen=True, extra="ignore"):
     device: str | None = None
     # Who works on it: the main process, known by its number and its start on that machine, and the process group, if
     # it is the run's alone and may so be killed whole.
-    pid: int | None = None
+    pid: int | None = Field(default=None, ge=1)
     pid_started: str | None = None
-    group: int | None = None
+    group: int | None = Field(default=None, gt=1)  # 0 would be the reader's own group, 1 the system's
     machine: str | None = None
     updated: float = 0.0
     started: float | None = None
@@ -100,9 +104,16 @@ def create_locked_run(
     """Make a run directory and return it with the descriptor of its lock, held.
 
     It is made under a hidden name and renamed when it is whole and locked: no reader ever finds it without its files,
-    or not locked, and takes it for dead.
+    or not locked, and takes it for dead. Raises FairsalError if none can be made there.
     """
     root = runs_folder() if root is None else root.resolve()
+    try:
+        return _make_locked_run(kind, config, root, name)
+    except OSError as error:
+        raise FairsalError(f"No run can be made in {root}. {sentence(error)}") from error
+
+
+def _make_locked_run(kind: str, config: Mapping[str, Any], root: Path, name: str | None) -> tuple[Path, int]:
     root.mkdir(parents=True, exist_ok=True)
     created = datetime.now(UTC)
     draft = root / f".new-{uuid.uuid4().hex}"
@@ -203,7 +214,7 @@ def load_run(path: Path) -> Run:
 
 def _read_config(path: Path) -> tuple[dict[str, Any], str | None]:
     try:
-        content = read_json(path / CONFIG)
+        content = json.loads(_read(path / CONFIG))
     except FileNotFoundError:
         return {}, f"{CONFIG} is missing."
     except (OSError, ValueError, RecursionError) as error:
@@ -219,11 +230,19 @@ def _read_config(path: Path) -> tuple[dict[str, Any], str | None]:
 
 def _read_status(path: Path) -> tuple[Status | None, str | None]:
     try:
-        return Status.model_validate_json((path / STATUS).read_bytes()), None
+        return Status.model_validate_json(_read(path / STATUS)), None
     except FileNotFoundError:
         return None, f"{STATUS} is missing."
     except (OSError, ValidationError) as error:
         return None, f"{STATUS} cannot be read: {str(error).splitlines()[0]}."
+
+
+def _read(path: Path) -> bytes:
+    with open_regular(path) as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError("it is far too long")
+    return content
 
 
 def _created(text: object, run_id: str) -> datetime:
@@ -250,14 +269,16 @@ def _reconciled(path: Path, status: Status) -> Status:
     try:
         lock = processes.try_lock(path / LOCK)
     except OSError:
-        return status  # another user's run, which only they can judge
+        # No lock, and none can be made: a copy without it, on a full disk or where nothing may be written.
+        held = (path / LOCK).is_file() and not _worker_is_gone(status)
+        return status if held else _write_lost_end(path, status)
     if lock is None and not _worker_is_gone(status):
         return status
     if lock is None:
         # The main process is gone, yet its lock is held: by children it left behind, which may use the device.
         lock = _lock_without_orphans(path, status)
     try:
-        return _write_lost_end(path)
+        return _write_lost_end(path, status)
     finally:
         if lock is not None:
             processes.unlock(lock)
@@ -279,13 +300,13 @@ def _lock_without_orphans(path: Path, status: Status) -> int | None:
     return processes.wait_for_lock(path / LOCK, _ORPHANS_GONE_SECONDS)
 
 
-def _write_lost_end(path: Path) -> Status:
+def _write_lost_end(path: Path, status: Status) -> Status:
     """Write the end of a run whose worker could not; nothing if it did after all."""
     state, error = _lost_end(path)
     try:
         return end_run(path, state, error)
     except OSError:  # a full disk, perhaps what ended the worker: still tell the truth to whoever reads now
-        return Status(state=state, error=error)
+        return status.model_copy(update={"state": state, "error": error, "eta_seconds": None, "message": ""})
 
 
 def _lost_end(path: Path) -> tuple[State, str | None]:
@@ -293,6 +314,9 @@ def _lost_end(path: Path) -> tuple[State, str | None]:
         return "cancelled", None
     tail = log_tail(path, lines=5)
     reason = "The worker stopped without saying why."
+    with suppress(OSError):
+        if shutil.disk_usage(path).free < _FULL_BYTES:
+            reason = "The worker stopped, and the disk is full: free some space and resume."
     return "interrupted", f"{reason} Its log ends:\n{tail}" if tail else f"{reason} Its log is empty."
 
 
@@ -329,15 +353,15 @@ def read_events(path: Path, after: int = 0) -> tuple[list[Event], int]:
     A last line that is not whole yet is left for the next time; lines that are no events are passed over.
     """
     try:
-        with (path / EVENTS).open("rb") as stream:
+        with open_regular(path / EVENTS) as stream:
             stream.seek(after)
-            content = stream.read()
-    except FileNotFoundError:
+            content = stream.read(_MOST_EVENT_BYTES)
+    except OSError:
         return [], 0
     whole = content[: content.rfind(b"\n") + 1]
     events = []
     for line in whole.splitlines():
-        with suppress(ValueError, KeyError, TypeError, AttributeError):
+        with suppress(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             events.append(Event.from_json(json.loads(line)))
     return events, after + len(whole)
 
@@ -345,7 +369,7 @@ def read_events(path: Path, after: int = 0) -> tuple[list[Event], int]:
 def log_tail(path: Path, lines: int = 20) -> str:
     """Return the last lines of what the worker printed; empty if it printed nothing."""
     try:
-        with (path / LOG).open("rb") as stream:
+        with open_regular(path / LOG) as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = stream.read().decode("utf-8", errors="replace")
     except OSError:
@@ -354,16 +378,24 @@ def log_tail(path: Path, lines: int = 20) -> str:
 
 
 def delete_run(path: Path) -> None:
-    """Delete a run; raises FairsalError if it is going, or is no run."""
+    """Delete a run; raises FairsalError if it is going, is no run, or cannot be deleted."""
     if not _RUN_ID.fullmatch(path.name) or path.is_symlink():
         raise FairsalError(f"{path} is not a run, so it is not deleted.")
     run = load_run(path)
+    try:
+        _delete(run)
+    except OSError as error:
+        raise FairsalError(f"The run {run.id} cannot be deleted. {sentence(error)}") from error
+
+
+def _delete(run: Run) -> None:
     # A worker frees the lock a moment after it wrote how the run ended.
-    lock = processes.wait_for_lock(path / LOCK, _WORKER_EXIT_SECONDS if run.status.state in TERMINAL else 0.0)
+    seconds = _WORKER_EXIT_SECONDS if run.status.state in TERMINAL else 0.0
+    lock = processes.wait_for_lock(run.path / LOCK, seconds)
     if lock is None:
         raise FairsalError(f"The run {run.id} is {run.status.state}: cancel it before you delete it.")
     try:
         # Under a hidden name first: no listing finds half of it.
-        shutil.rmtree(path.rename(path.with_name(f".deleted-{path.name}-{uuid.uuid4().hex[:8]}")))
+        shutil.rmtree(run.path.rename(run.path.with_name(f".deleted-{run.id}-{uuid.uuid4().hex[:8]}")))
     finally:
         processes.unlock(lock)

@@ -5,7 +5,6 @@ that needs them. Whoever starts a worker holds the run's lock and lets it inheri
 """
 
 import argparse
-import errno
 import importlib
 import os
 import signal
@@ -20,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from fairsal_core.errors import CancelledError, FairsalError, unknown_name
+from fairsal_core.errors import CancelledError, FairsalError, sentence, unknown_name
 from fairsal_core.experiments import processes, store
 from fairsal_core.experiments.reporting import Event, Listener, Report, ignore
 from fairsal_core.home import workspace
@@ -54,6 +53,8 @@ def main(argv: Sequence[str] | None = None, jobs: Mapping[str, str] = JOBS) -> i
         return 2
     finally:
         processes.unlock(lock)
+        if inherited is not None:
+            processes.kill_rest_of_group()  # a child that ignored the signal would go on, and keep the device's memory
     return _EXIT_CODES[state]
 
 
@@ -144,26 +145,13 @@ def _outcome(run: Path, cancelled: Callable[[], bool], task: Callable[[], None])
         if not isinstance(error, FairsalError):
             _log_traceback(run)
         # A job that is told to stop may fall over on its way out, for instance when its children go first.
-        return ("cancelled", None) if cancelled() else ("failed", _sentence(error))
+        return ("cancelled", None) if cancelled() else ("failed", sentence(error))
     return "finished", None
 
 
 def _log_traceback(run: Path) -> None:
     with suppress(OSError), (run / store.LOG).open("a", encoding="utf-8") as log:
         traceback.print_exc(file=log)
-
-
-def _sentence(error: BaseException) -> str:
-    """Return one line on what failed."""
-    if isinstance(error, FairsalError):
-        return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full: free some space and start again."
-    if isinstance(error, MemoryError):
-        return "There is not enough memory: use fewer images or a smaller batch."
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
-        return "There is not enough memory on the graphics card: use a smaller batch."
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
 @contextmanager

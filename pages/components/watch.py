@@ -6,7 +6,18 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import TERMINAL, Event, Run, cancel, load_run, log_tail, read_events, run_path
+from fairsal_core.experiments import (
+    RESUMABLE,
+    TERMINAL,
+    Event,
+    Run,
+    cancel,
+    load_run,
+    log_tail,
+    read_events,
+    resume,
+    run_path,
+)
 
 STATE_COLOURS = {
     "queued": "gray",
@@ -70,9 +81,9 @@ def _show(run: Run) -> None:
         left = f" · about {describe_duration(status.eta_seconds)} left" if status.eta_seconds is not None else ""
         st.progress(status.fraction, text=f"{status.message or status.stage or 'Starting'}{left}")
     if status.state == "finished":
-        took = (
-            f" It took {describe_duration(status.ended - status.started)}." if status.ended and status.started else ""
-        )
+        seconds = (status.ended or 0) - (status.started or 0)
+        # A clock that was set back in between says nothing.
+        took = f" It took {describe_duration(seconds)}." if status.ended and status.started and seconds >= 0 else ""
         st.success(f"Done.{took}")
         st.page_link(
             "pages/comparison.py", label="See the results", icon=":material/balance:", query_params={"run": run.id}
@@ -83,8 +94,24 @@ def _show(run: Run) -> None:
             st.code(log_tail(run.path) or "(empty)", language=None)
     if status.state == "cancelled":
         st.info("Cancelled. What its finished stages made is kept: the same settings start from there.")
+    if status.state in RESUMABLE:
+        st.button(
+            "Resume",
+            key=f"resume-{run.id}",
+            icon=":material/resume:",
+            on_click=_resume,
+            args=(run,),
+            help="Starts the same settings as a new run; whole stages of this one are reused.",
+        )
     events, _ = read_events(run.path)
     _show_curves(events)
+
+
+def _resume(run: Run) -> None:
+    try:
+        st.query_params["run"] = resume(run.path).name
+    except FairsalError as error:
+        st.toast(str(error), icon=":material/error:")
 
 
 def _show_curves(events: Sequence[Event]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import worker
 from fairsal_core.experiments.reporting import Report
+from fairsal_core.files import replacing
 
 Config = dict[str, Any]
 
@@ -67,6 +68,57 @@ def falls_over_when_told(config: Config, run: Path, report: Report) -> None:
         raise RuntimeError("my children died first") from error
 
 
+def fills_a_real_disk(config: Config, run: Path, report: Report) -> None:
+    """Write until the disk is full, and leave what was written."""
+    report(1, 2, "going on")
+    with (run / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def fills_a_real_disk_with_results(config: Config, run: Path, report: Report) -> None:
+    """Write results as the pipeline does, so that nothing remains of those that do not fit."""
+    with replacing(run / "result.txt") as temporary, temporary.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def loses_its_number(config: Config, run: Path, report: Report) -> None:
+    """Train a real network at a rate that no loss survives."""
+    import numpy as np
+    import torch
+
+    from fairsal_core.classifiers import ClassifierTraining, train_classifier
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 128, 128, 3), dtype=np.uint8)
+    settings = ClassifierTraining.model_construct(
+        **{**ClassifierTraining(epochs=3, batch_size=4).model_dump(), "learning_rate": 1e30}
+    )
+    train_classifier(images, np.arange(8) % 2 == 0, settings, seed=0, device=torch.device("cpu"))
+
+
+def clock_goes_back(config: Config, run: Path, report: Report) -> None:
+    """Have the machine's clock set back by two hours while at work."""
+    real = time.time
+    report(1, 2, "going on")
+    time.time = lambda: real() - 7200
+    report(2, 2, "two hours ago")
+    (run / "result.txt").write_text("done")
+
+
+def leaves_a_stubborn_child(config: Config, run: Path, report: Report) -> None:
+    """Obey, but leave a child that ignores SIGTERM."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _say(run / "child", os.getpid())
+        time.sleep(60)
+        os._exit(0)
+    while not (run / "child").exists():
+        time.sleep(0.01)
+    until(config, run, report)
+
+
 def stubborn(config: Config, run: Path, report: Report) -> None:
     """Ignore SIGTERM, report nothing, and have a child that does the same."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -113,6 +165,8 @@ JOBS = {
     job.__name__: f"{__name__}:{job.__name__}"
     for job in (
         *(quick, until, breaks, bad_input, fills_disk, fills_memory, leaves, cannot_write_its_end),
+        *(fills_a_real_disk, fills_a_real_disk_with_results, clock_goes_back, leaves_a_stubborn_child),
+        loses_its_number,
         *(falls_over_when_told, stubborn, with_child, terminates_child),
     )
 }

@@ -1,6 +1,7 @@
 """The logic of the pages, without a browser."""
 
 import io
+import os
 import time
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from fairsal_core.experiments import TERMINAL, cancel, list_runs, parse_config, run_here
+from fairsal_core.experiments.store import create_run
 from fairsal_core.faces import DEMO
-from tests.pages.conftest import OpenPage, texts
+from tests.pages.conftest import APP, OpenPage, texts
 
 TINY = {
     "counts": "0,12,8,4",
@@ -123,6 +125,46 @@ class TestTraining:
         while list_runs()[0].status.state not in TERMINAL and time.monotonic() < deadline:
             time.sleep(0.2)
         assert list_runs()[0].status.state == "cancelled"
+
+    def test_an_interrupted_run_is_told_and_resumed(self, open_page: OpenPage, drawn_folder: Path) -> None:
+        open_page("training")
+        config = parse_config({"data": str(drawn_folder), "schemes": [], "balanced": False, **TINY})
+        run = create_run("experiment", config.model_dump(mode="json"), name="cut off")  # nobody works on it
+        (run / "log.txt").write_text("killed here")
+        began = time.monotonic()
+        app = AppTest.from_file(APP, default_timeout=60).run()
+        app.query_params["run"] = run.name
+        app.switch_page("pages/training.py").run()
+        assert time.monotonic() - began < 5
+        assert "interrupted" in texts(app)
+        assert "killed here" in app.error[-1].value
+        app.button(key=f"resume-{run.name}").click().run()
+        again = list_runs()[0].id
+        assert again != run.name
+        assert again in app.query_params["run"]
+        cancel(list_runs()[0].path)
+        assert {entry.id: entry.status.state for entry in list_runs()} == {run.name: "interrupted", again: "cancelled"}
+
+    @pytest.mark.parametrize("config", ["{}", "[]", '{"schemes": [1], "seeds": 4}', '{"target": {"a": 1}}'])
+    def test_a_foreign_run_does_not_break_the_list(self, open_page: OpenPage, config: str) -> None:
+        app = open_page("training")
+        run = create_run("experiment", {}, name="foreign")
+        (run / "config.json").write_text(f'{{"format": 1, "kind": "experiment", "config": {config}}}')
+        app.run()
+        assert not app.exception
+        assert [entry.id for entry in list_runs()] == [run.name]
+        assert open_page("comparison")
+
+    def test_a_start_that_fails_is_one_sentence(self, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+        app = open_page("training")
+        next(button for button in app.button if button.label == "Scale the counts to fit").click()
+        app.run()
+        home = Path(os.environ["FAIRSAL_HOME"])
+        home.mkdir(exist_ok=True)
+        (home / "runs").write_text("a file where the runs should be")
+        app.button(key="start").click().run()
+        assert not app.exception
+        assert any("No run can be made in" in error.value for error in app.error)
 
 
 class TestComparison:
