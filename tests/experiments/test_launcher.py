@@ -236,7 +236,7 @@ def test_a_stranger_with_the_pid_of_a_dead_worker_is_left_alone(start: Start, ho
 
 def test_a_worker_elsewhere_is_not_judged_by_its_pid(home: Path) -> None:
     run, lock = store.create_locked_run("until", {})
-    store.update_status(run, state="running", pid=1, pid_started="1", group=1, machine="another/1")
+    store.update_status(run, state="running", pid=2, pid_started="1", group=2, machine="another/1")
     assert launcher.is_alive(run)
     assert launcher.cancel(run, grace_seconds=0.1) == "running"  # asked, for it to notice
     processes.unlock(lock)
