@@ -63,8 +63,12 @@ class DenseNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, C, per_side, per_side) of images (N, 3, H, W) in [0, 1]."""
-        features = self.body(images)[:, :, :: self._step, :: self._step]
-        return self._classify(features, self.position)
+        return self._classify(self.features(images), self.position)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what each patch shows, before its place is known: (N, F, per_side, per_side)."""
+        body: Tensor = self.body(images)
+        return body[:, :, :: self._step, :: self._step]
 
     def forward_patch(self, patches: Tensor, row: int, column: int) -> Tensor:
         """Return logits (N, C) of lone patches (N, 3, 32, 32) said to come from one position: what `forward` must equal."""

@@ -1,6 +1,6 @@
 """The region classifiers that come with the repository: one small file per attribute of the drawn faces.
 
-`python -m fairsal_core train-regions --attribute NAME --images 2400 --epochs 4 --out fairsal_core/regions/bundled` reproduces one.
+`python -m fairsal_core train-regions --attribute all --images 2400 --out fairsal_core/regions/bundled` reproduces them.
 """
 
 from pathlib import Path

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from torch import nn
+from torch import Tensor, nn
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions.classifier import RegionClassifier, build_network
 from fairsal_core.regions.grid import PatchGrid
+from fairsal_core.regions.probe import readability
 from fairsal_core.tensors import autocast, resident, seed_everything, to_unit
 
 
@@ -28,6 +29,13 @@ class RegionTraining(BaseModel):
     epochs: int = Field(4, ge=1, le=1000, description="passes over the training faces")
     batch_size: int = Field(32, ge=1, le=4096, description="faces per step")
     learning_rate: float = Field(2e-3, gt=0, description="peak rate of AdamW; it falls to 0 along a cosine")
+    warm_up: float = Field(
+        0.25,
+        ge=0,
+        le=0.5,
+        description="share of training in which positions count by how well a linear probe reads the label there; over as "
+        "much again they come to count alike",
+    )
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of each label spread over all classes")
     validation_images: int = Field(1000, ge=1, description="faces of the validation split that judge it")
     precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 is used only where the hardware gains from it")
@@ -131,7 +139,8 @@ def _fit(
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
     rise = 0.3 if steps == 5 else 0.2  # at 5 steps a rise over 0.2 ends at step 0, where torch divides by zero
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=rise)
-    loss_of = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+    loss_of = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing, reduction="none")
+    start = _start_weights(network, pixels, wanted, settings)
     shuffle = torch.Generator().manual_seed(settings.seed)
     step = 0
     network.train()
@@ -141,7 +150,9 @@ def _fit(
             with autocast(device, settings.precision):
                 logits = network(to_unit(pixels[rows]))
             targets = wanted[rows][:, None, None].expand(-1, *logits.shape[-2:])
-            loss = loss_of(logits.float(), targets)
+            alike = _share_alike(step / steps, settings.warm_up)
+            losses = loss_of(logits.float(), targets)
+            loss = (losses * torch.lerp(start, torch.ones_like(start), alike)).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -152,8 +163,19 @@ def _fit(
                     raise FairsalError(
                         "The region classifier's loss is no longer a number; try a smaller learning rate."
                     )
-                progress(
-                    step,
-                    steps,
-                    f"Training regions for {attribute}, epoch {epoch + 1} of {settings.epochs}, loss {float(loss.detach()):.3f}",
-                )
+                mean = float(losses.detach().mean())
+                where = f"epoch {epoch + 1} of {settings.epochs}"
+                progress(step, steps, f"Training regions for {attribute}, {where}, loss {mean:.3f}")
+
+
+def _start_weights(network: nn.Module, pixels: Tensor, labels: Tensor, settings: RegionTraining) -> Tensor:
+    """Return the weight (per_side, per_side), of mean 1, of each position's loss at the start."""
+    if settings.warm_up == 0:
+        return torch.ones((), device=pixels.device)
+    weights = readability(network, pixels, labels, settings.precision).square()
+    return weights / weights.mean() if bool(weights.any()) else torch.ones_like(weights)
+
+
+def _share_alike(done: float, warm_up: float) -> float:
+    """Return how much all positions count alike, 0 to 1, when this share of training is done."""
+    return 1.0 if warm_up == 0 else min(max(done / warm_up - 1, 0.0), 1.0)

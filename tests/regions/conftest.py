@@ -11,7 +11,7 @@ from fairsal_core.regions import RegionClassifier, RegionTraining, train_region_
 from tests.helpers import faces_in_memory, noise_images
 
 CUE = Roi(x=84, y=20, width=16, height=16)
-TINY = RegionTraining(images=48, epochs=3, batch_size=4, validation_images=16, precision="fp32")
+TINY = RegionTraining(images=48, epochs=3, batch_size=4, validation_images=16, warm_up=0, precision="fp32")
 
 
 def planted_faces(count: int, seed: int = 0, validation: int = 16) -> FaceDataset:

@@ -6,10 +6,12 @@ import torch
 
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.faces import FaceDataset
-from fairsal_core.regions import RegionClassifier, RegionTraining, judge, train_region_classifier
-from fairsal_core.tensors import to_unit
+from fairsal_core.regions import PatchGrid, RegionClassifier, RegionTraining, judge, train_region_classifier
+from fairsal_core.regions.classifier import build_network
+from fairsal_core.regions.training import _share_alike, _start_weights
+from fairsal_core.tensors import seed_everything, to_unit
 from tests.helpers import faces_in_memory, noise_images
-from tests.regions.conftest import TINY, Losses, planted_faces
+from tests.regions.conftest import CUE, TINY, Losses, planted_faces
 
 SHORT = TINY.model_copy(update={"images": 8, "epochs": 1, "batch_size": 4, "validation_images": 4})
 
@@ -115,3 +117,29 @@ def test_settings_refuse_what_cannot_be() -> None:
     for wrong in ({"epochs": 0}, {"images": 1}, {"precision": "fp8"}, {"typo": 1}, {"label_smoothing": 1}):
         with pytest.raises(ValueError, match="validation error"):
             RegionTraining.model_validate(wrong)
+
+
+def test_positions_come_to_count_alike() -> None:
+    shares = [_share_alike(done, 0.25) for done in (0.0, 0.25, 0.375, 0.5, 1.0)]
+    assert shares == [0.0, 0.0, 0.5, 1.0, 1.0]
+    assert _share_alike(0.0, 0.0) == 1.0
+
+
+def test_training_starts_where_the_label_can_be_read(planted: FaceDataset) -> None:
+    faces = planted.in_split("train")
+    pixels, labels = torch.from_numpy(faces.images.copy()), torch.from_numpy(faces.labels("Cue").copy())
+    seed_everything(0)
+    network = build_network("dense", 2, PatchGrid(), {})
+    weights = _start_weights(network, pixels, labels, TINY.model_copy(update={"warm_up": 0.25}))
+    row, column = divmod(int(weights.argmax()), 49)
+    assert weights.mean() == pytest.approx(1)
+    assert 2 * column <= CUE.x and CUE.x + CUE.width <= 2 * column + 32
+    assert 2 * row <= CUE.y and CUE.y + CUE.height <= 2 * row + 32
+    assert weights.max() > 3
+    assert _start_weights(network, pixels, labels, TINY) == 1
+
+
+def test_where_nothing_can_be_read_all_positions_count_alike(planted: FaceDataset) -> None:
+    faces = planted.in_split("train")
+    pixels, labels = torch.from_numpy(faces.images.copy()), torch.from_numpy(faces.labels("Always").copy())
+    assert (_start_weights(build_network("dense", 2, PatchGrid(), {}), pixels, labels, RegionTraining()) == 1).all()

@@ -1,0 +1,89 @@
+"""A linear probe of an untrained network: at which positions can the label be read off at all?
+
+A small part, such as a mouth, is seen by a few patches in a hundred. Training on all patches alike, the rest drowns it: their
+gradients are label noise, but there are many of them. Random convolutions already see enough for a linear probe to tell which
+positions are worth starting with.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from fairsal_core.tensors import autocast, to_unit
+
+FACES = 1000
+_CHANNELS = 64
+_RIDGE = 0.2  # of each standardised feature's variance: 64 features of 500 faces would otherwise fit noise
+_BATCH = 32
+
+
+@torch.no_grad()
+def readability(network: nn.Module, pixels: Tensor, labels: Tensor, precision: str = "fp32") -> Tensor:
+    """Return how well a linear probe reads the label at each position, on faces that it was not fitted to.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Untrained, with `features(images) -> (N, F, per_side, per_side)`; put in training mode, for its batch statistics.
+    pixels : tensor, (N, S, S, 3) uint8
+        At least two training faces, in random order; the first thousand are used, one half to fit and one to judge.
+    labels : tensor, (N,)
+        0 or 1.
+    precision : str
+        As in `autocast`.
+
+    Returns
+    -------
+    tensor, (per_side, per_side)
+        Pearson correlation of probe and label, at least 0; 0 where either is constant.
+    """
+    network.train()
+    half = min(len(labels), FACES) // 2
+    wanted = labels[: 2 * half].float()
+    fitted, judged = range(half), range(half, 2 * half)
+    mean, deviation, weights = _fit(network, pixels, wanted, fitted, precision)
+    scores = torch.cat(
+        [
+            torch.einsum("pnf,pf->pn", (features - mean) / deviation, weights)
+            for features, _ in _positions(network, pixels, wanted, judged, precision)
+        ],
+        dim=1,
+    )
+    centred = scores - scores.mean(dim=1, keepdim=True)
+    target = wanted[half:] - wanted[half:].mean()
+    correlation: Tensor = (centred @ target) / (centred.norm(dim=1) * target.norm())
+    side = round(len(correlation) ** 0.5)
+    readable: Tensor = correlation.nan_to_num(0.0, 0.0, 0.0).clamp(min=0)
+    return readable.view(side, side)
+
+
+def _fit(
+    network: nn.Module, pixels: Tensor, labels: Tensor, rows: range, precision: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean and deviation (P, 1, F) of the features at each position, and the weights (P, F) of a ridge regression."""
+    gram, total, cross = torch.zeros(()), torch.zeros(()), torch.zeros(())
+    for features, target in _positions(network, pixels, labels, rows, precision):
+        gram = gram + features.transpose(1, 2) @ features
+        total = total + features.sum(dim=1)
+        cross = cross + torch.einsum("pnf,n->pf", features, target)
+    n = len(rows)
+    mean = total / n
+    covariance = gram / n - mean[:, :, None] * mean[:, None, :]
+    deviation = covariance.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt() + 1e-3
+    correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
+    with_label = (cross / n - mean * labels[rows.start : rows.stop].mean()) / deviation
+    ridge = _RIDGE * torch.eye(mean.shape[1], device=mean.device)
+    weights = torch.linalg.solve(correlation + ridge, with_label[:, :, None])[:, :, 0]
+    return mean[:, None], deviation[:, None], weights
+
+
+def _positions(
+    network: nn.Module, pixels: Tensor, labels: Tensor, rows: range, precision: str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Give features (P, n, F) and labels (n,) batch by batch, P positions apart."""
+    for start in range(rows.start, rows.stop, _BATCH):
+        stop = min(start + _BATCH, rows.stop)
+        with autocast(pixels.device, precision):
+            features = network.features(to_unit(pixels[start:stop]))  # type: ignore[operator]
+        yield features[:, :_CHANNELS].float().flatten(start_dim=2).permute(2, 0, 1), labels[start:stop]
