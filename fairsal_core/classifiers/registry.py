@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from fairsal_core.classifiers.resnet import resnet18, resnet50, start_from_imagenet
 from fairsal_core.classifiers.three_conv import three_conv
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.files import replacing
@@ -15,26 +17,46 @@ from fairsal_core.files import replacing
 
 @dataclass(frozen=True)
 class Architecture:
-    """An audited classifier: images (N, 3, 128, 128) in [0, 1] to two logits."""
+    """An audited classifier: images (N, 3, 128, 128) in [0, 1] to two logits.
+
+    `memory_format` is the layout it trains fastest in; `pretrain` gives it weights from elsewhere, if there are any.
+    """
 
     name: str
     description: str
     build: Callable[[], nn.Module]
+    memory_format: torch.memory_format = torch.channels_last
+    pretrain: Callable[[nn.Module, str], None] | None = None
 
 
 CLASSIFIERS = {
     architecture.name: architecture
     for architecture in (
-        Architecture("three_conv", "Three convolutions and three linear layers (De Coninck et al. 2024).", three_conv),
+        Architecture(
+            "three_conv",
+            "Three convolutions and three linear layers (De Coninck et al. 2024).",
+            three_conv,
+            # With 6 to 24 channels, channels-last leaves batch norm and pooling too little to vectorise.
+            memory_format=torch.contiguous_format,
+        ),
+        Architecture("resnet18", "torchvision's ResNet18.", resnet18, pretrain=start_from_imagenet),
+        Architecture(
+            "resnet50", "torchvision's ResNet50 (Sztukiewicz et al. 2025).", resnet50, pretrain=start_from_imagenet
+        ),
     )
 }
 
 
 def build_classifier(name: str) -> nn.Module:
     """Return an untrained classifier; an unknown name is an error that names the nearest."""
+    return find_classifier(name).build()
+
+
+def find_classifier(name: str) -> Architecture:
+    """Return the architecture of this name; an unknown one is an error that names the nearest."""
     if name not in CLASSIFIERS:
         raise unknown_name("classifier", name, CLASSIFIERS)
-    return CLASSIFIERS[name].build()
+    return CLASSIFIERS[name]
 
 
 def save_classifier(classifier: nn.Module, path: Path) -> None:

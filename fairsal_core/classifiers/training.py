@@ -1,5 +1,6 @@
 """Training an audited classifier, with or without a scheme that hides regions from it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from fairsal_core.classifiers.registry import build_classifier
+from fairsal_core.classifiers.registry import Architecture, build_classifier, find_classifier
 from fairsal_core.errors import FairsalError
 from fairsal_core.schemes import Scheme, hide
 from fairsal_core.tensors import autocast, resident, seed_everything, to_unit
@@ -32,6 +33,7 @@ class ClassifierTraining(BaseModel):
     learning_rate: float = Field(7e-4, gt=0, le=1, description="AdamW's rate in the first epoch")
     learning_rate_decay: float = Field(0.7, gt=0, le=1, description="factor on the learning rate after every epoch")
     weight_decay: float = Field(1e-3, ge=0, description="AdamW's weight decay")
+    weights: Literal["random", "imagenet"] = Field("random", description="to start from; imagenet: a file of your own")
     precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 is used only where the hardware gains from it")
 
 
@@ -47,20 +49,34 @@ class Treatment:
         Where: for all images, or row by row for the images it was made for.
     fill : 3 floats
         Colour of the masks.
+    probability : float
+        How many of the images it is applied to while training; the others stay clean.
     """
 
     scheme: Scheme
     selected: Tensor
     fill: tuple[float, float, float]
+    probability: float = 1.0
 
     def __call__(self, images: Tensor, rows: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return images (N, 3, H, W), which are the given rows of the set, with their regions hidden."""
         selected = self.selected if self.selected.ndim == 2 else self.selected[rows]
         return hide(images, selected, self.scheme, self.fill, generator)
 
+    def sometimes(self, images: Tensor, rows: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return the images, each treated with the treatment's probability."""
+        treated = self(images, rows, generator)
+        if self.probability >= 1:
+            return treated
+        chosen = torch.rand(len(images), device=images.device, generator=generator) < self.probability
+        return torch.where(chosen.view(-1, 1, 1, 1), treated, images)
+
 
 EpochDone = Callable[[int, dict[str, float]], None]
 """Called after each epoch with the epochs done and numbers worth plotting; may raise to stop."""
+
+Watch = Callable[[nn.Module], dict[str, float]]
+"""Judges the network between two epochs, and returns numbers worth plotting."""
 
 
 def train_classifier(
@@ -72,6 +88,7 @@ def train_classifier(
     device: torch.device,
     treatment: Treatment | None = None,
     epoch_done: EpochDone | None = None,
+    watch: Watch | None = None,
 ) -> nn.Module:
     """Train a classifier to predict `labels` from `images`.
 
@@ -88,9 +105,9 @@ def train_classifier(
     device : torch.device
         Where to train.
     treatment : Treatment, optional
-        Hides regions of every training image; its noise is fresh in every batch.
-    epoch_done : callable, optional
-        See `EpochDone`.
+        Hides regions of the training images; its noise is fresh in every batch.
+    epoch_done, watch : callable, optional
+        See `EpochDone` and `Watch`. What `watch` returns goes to `epoch_done`, beside the loss and the images per second.
 
     Returns
     -------
@@ -107,7 +124,11 @@ def train_classifier(
     Loss: binary cross-entropy on each of the two logits, as in the authors' code.
     """
     seed_everything(seed)
-    classifier = build_classifier(settings.classifier).to(device)
+    architecture = find_classifier(settings.classifier)
+    classifier = build_classifier(settings.classifier)
+    if settings.weights == "imagenet":
+        _pretrain(classifier, architecture)
+    classifier = classifier.to(device).to(memory_format=architecture.memory_format)
     pixels = resident(images, device)
     targets = nn.functional.one_hot(torch.from_numpy(labels.astype(np.int64)), 2).float().to(device)
     optimiser = torch.optim.AdamW(
@@ -118,13 +139,13 @@ def train_classifier(
     noise = torch.Generator(device).manual_seed(seed)
     for epoch in range(1, settings.epochs + 1):
         total = torch.zeros((), device=device)
+        started = time.perf_counter()
         classifier.train()
         for rows in _batches(len(labels), settings.batch_size, shuffle):
             rows = rows.to(device)
-            # Contiguous: with 6 to 24 channels, channels-last leaves batch norm and pooling too little to vectorise.
-            batch = to_unit(pixels[rows]).contiguous()
+            batch = to_unit(pixels[rows]).contiguous(memory_format=architecture.memory_format)
             if treatment is not None:
-                batch = treatment(batch, rows, noise)
+                batch = treatment.sometimes(batch, rows, noise)
             with autocast(device, settings.precision):
                 logits = classifier(batch)
             loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), targets[rows])
@@ -139,7 +160,9 @@ def train_classifier(
                 f"The loss is no longer a number in epoch {epoch}; try a smaller learning rate than {settings.learning_rate:g}."
             )
         if epoch_done is not None:
-            epoch_done(epoch, {"loss": mean_loss})
+            pace = len(labels) / (time.perf_counter() - started)
+            judged = watch(classifier) if watch is not None else {}
+            epoch_done(epoch, {"loss": mean_loss, "images_per_second": pace, **judged})
     return classifier.eval()
 
 
@@ -176,6 +199,12 @@ def predict_scores(
         scores.append(classifier(batch).softmax(dim=-1)[:, 1])
     result: NDArray[np.float32] = torch.cat(scores).cpu().numpy()
     return result
+
+
+def _pretrain(classifier: nn.Module, architecture: Architecture) -> None:
+    if architecture.pretrain is None:
+        raise FairsalError(f"There are no ImageNet weights for '{architecture.name}'; train it from random ones.")
+    architecture.pretrain(classifier, architecture.name)
 
 
 def _batches(count: int, size: int, shuffle: torch.Generator) -> list[Tensor]:

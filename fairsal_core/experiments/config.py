@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -21,39 +21,51 @@ class _Settings(BaseModel):
 
 
 class SchemeChoice(_Settings):
-    """A scheme at a quantile, also readable from "general_mask@0.7"."""
+    """A scheme at a quantile, also readable from its name, such as "general_mask@0.7" or "general_noise@0.7,p=0.5"."""
 
     scheme: str = Field("general_mask", description="general or specific, mask or noise")
     quantile: float = Field(0.7, description="pixels above this quantile of the map are hidden")
 
+    treat_probability: float = Field(
+        1.0, gt=0, le=1, description="share of the training images that is treated; the paper treats all"
+    )
+    noise_domain: Literal["pixel", "normalised"] = Field(
+        "pixel", description="where noise is added: to pixels, or after normalisation as in the authors' code"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        scheme, _, quantile = value.partition("@")
-        return {"scheme": scheme, "quantile": quantile} if quantile else {"scheme": scheme}
+        content = _parts_of_name(value) if isinstance(value, str) else value
+        if not isinstance(content, dict):
+            return content
+        content = dict(content)
+        if "noise" not in str(content.get("scheme", cls.model_fields["scheme"].default)):
+            content.pop("noise_domain", None)  # a mask has none, and one variant shall have one name
+        return content
 
-    @field_validator("quantile")
+    @field_validator("quantile", "treat_probability")
     @classmethod
-    def _as_named(cls, quantile: float) -> float:
-        return round(quantile, 4)  # the variant's name shows no more, and two variants of one name would be one row
+    def _as_named(cls, number: float) -> float:
+        return round(number, 4)  # the variant's name shows no more, and two variants of one name would be one row
 
     @model_validator(mode="after")
     def _fits(self) -> "SchemeChoice":
-        find_scheme(self.scheme)
+        find_scheme(self.scheme, self.noise_domain)
         check_quantile(self.quantile)
         return self
 
     @property
     def name(self) -> str:
         """The variant's name in every table."""
-        return f"{self.scheme}@{self.quantile:g}"
+        options = [f"p={self.treat_probability:g}"] if self.treat_probability < 1 else []
+        options += [self.noise_domain] if self.noise_domain != "pixel" else []
+        return ",".join([f"{self.scheme}@{self.quantile:g}", *options])
 
     @property
     def general(self) -> "SchemeChoice":
-        """The general scheme that hides the same way: what its test images are treated by."""
-        return SchemeChoice(scheme=self.scheme.replace("specific", "general"), quantile=self.quantile)
+        """The general scheme that hides the same way: what its test images, all of them, are treated by."""
+        return self.model_copy(update={"scheme": self.scheme.replace("specific", "general"), "treat_probability": 1.0})
 
 
 class ExperimentConfig(_Settings):
@@ -73,6 +85,12 @@ class ExperimentConfig(_Settings):
     measure: str = Field("negative_entropy", description="confidence measure of the maps")
     regions: RegionTraining = Field(RegionTraining(), description="how the region classifier is trained")
     training: ClassifierTraining = Field(ClassifierTraining(), description="how each variant is trained")
+    mask_epochs: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="epochs for mask schemes, with an original and a balanced to match; by default as many as all others",
+    )
     seeds: tuple[int, ...] = Field(
         (0,), min_length=1, max_length=100, description="one training of each variant per seed"
     )
@@ -116,8 +134,38 @@ class ExperimentConfig(_Settings):
 
     @property
     def key(self) -> str:
-        """Short hash: equal for equal experiments."""
-        return hash_of(self.model_dump(mode="json"))
+        """Short hash: equal for experiments that ask for the same, wherever they are computed."""
+        return hash_of(self.model_dump(mode="json", exclude={"device"}))
+
+    @property
+    def lengths(self) -> list[int]:
+        """Numbers of epochs that its variants are trained for, the noise schemes' first."""
+        return list(dict.fromkeys(map(self.epochs_of, sorted(self.schemes, key=_is_mask)))) or [self.training.epochs]
+
+    def epochs_of(self, choice: SchemeChoice) -> int:
+        """Return for how many epochs a scheme is trained."""
+        return self.mask_epochs if self.mask_epochs and _is_mask(choice) else self.training.epochs
+
+    def reference_name(self, kind: str, epochs: int) -> str:
+        """Return what the "original" or "balanced" is called that was trained for so many epochs."""
+        return kind if epochs == self.lengths[0] else f"{kind}_{epochs}_epochs"
+
+
+def _parts_of_name(name: str) -> dict[str, Any]:
+    """Return the settings in SCHEME[@QUANTILE][,p=PROBABILITY][,normalised]."""
+    first, *options = name.split(",")
+    scheme, _, quantile = first.partition("@")
+    content: dict[str, Any] = {"scheme": scheme, **({"quantile": quantile} if quantile else {})}
+    for option in options:
+        if option.startswith("p="):
+            content["treat_probability"] = option.removeprefix("p=")
+        else:
+            content["noise_domain"] = option
+    return content
+
+
+def _is_mask(choice: SchemeChoice) -> bool:
+    return choice.scheme.endswith("mask")
 
 
 def parse_config(content: dict[str, Any]) -> ExperimentConfig:

@@ -13,25 +13,36 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from fairsal_core.classifiers import Treatment, load_classifier, predict_scores, save_classifier, train_classifier
+from fairsal_core.classifiers import (
+    ClassifierTraining,
+    Treatment,
+    Watch,
+    load_classifier,
+    predict_scores,
+    save_classifier,
+    train_classifier,
+)
 from fairsal_core.device import pick_device
 from fairsal_core.errors import unknown_name
 from fairsal_core.experiments.artifacts import artifact
 from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, parse_config
 from fairsal_core.experiments.reporting import Report
-from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, TREATED, results_table
+from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
 from fairsal_core.faces import (
+    CELLS,
     DEMO,
     CellCounts,
     FaceDataset,
     balanced_counts,
     balanced_test,
     biased_subset,
+    cell_name,
     load_faces,
     packing_key,
 )
 from fairsal_core.files import read_json, replacing, write_json
 from fairsal_core.home import cache_folder
+from fairsal_core.metrics import cell_numbers, gap
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions import (
     RegionClassifier,
@@ -48,14 +59,32 @@ from fairsal_core.schemes import find_scheme, select_pixels
 
 ORIGINAL, BALANCED = "original", "balanced"
 _SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
+_VALIDATION_PER_CELL = 200
+_WATCHED_PER_CELL = 32  # between epochs: enough to see a cell fall behind, in a tenth of a second
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of the result table: which faces it is trained on, and which scheme hides regions of them."""
+    """One row of the result table.
+
+    Attributes
+    ----------
+    name : str
+        In every table.
+    counts : CellCounts
+        Which faces it is trained on.
+    training : ClassifierTraining
+        How.
+    treated_by : tuple of SchemeChoice
+        General schemes that its test images are treated by.
+    scheme : SchemeChoice, optional
+        What hides regions while training.
+    """
 
     name: str
     counts: CellCounts
+    training: ClassifierTraining
+    treated_by: tuple[SchemeChoice, ...]
     scheme: SchemeChoice | None = None
 
 
@@ -85,8 +114,8 @@ def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
 def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     """Train and evaluate every variant for every seed, and write the results into the run directory.
 
-    Writes `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `predictions.parquet` and, last,
-    `results.parquet`.
+    Writes `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `predictions.parquet`, the same of the
+    other held-out split as `validation.parquet` if that has faces in each cell, and, last, `results.parquet`.
     """
     device = pick_device(config.device)
     report.stage("faces", share=0.08)
@@ -95,12 +124,13 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     test = balanced_test(
         faces, config.target, config.confounder, config.test_per_cell, split=config.test_split, seed=_SPLIT_SEED
     )
+    validation = find_validation(config, faces)
     write_json(run / "subsets.json", _describe_subsets(config, faces, variants, test))
 
     report.stage("region classifier", share=0.3 if _needs_regions(config) else 0.02)
     regions = find_regions(config, faces, device, report) if config.schemes else None
     share = (0.98 - (0.38 if _needs_regions(config) else 0.1)) / len(config.seeds)
-    predictions = []
+    judged: dict[str, list[pd.DataFrame]] = {PREDICTIONS: [], VALIDATION: []}
     for seed in config.seeds:
         report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
         biased = biased_subset(faces, config.target, config.confounder, config.counts, seed=seed)
@@ -109,15 +139,49 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
             np.save(run / "mean_map.npy", maps.mean)
         for variant in variants:
             report.stage(f"{variant.name}, seed {seed}", share=0.9 * share / len(variants))
-            classifier = train_variant(config, variant, seed, faces, regions, maps, device, report)
+            watch = watch_cells(config, validation) if validation else None
+            classifier = train_variant(config, variant, seed, faces, regions, maps, device, report, watch)
             save_classifier(classifier, run / "weights" / f"{variant.name}-seed{seed}.safetensors")
-            predictions += list(_evaluate(config, variant, seed, classifier, test, regions, maps, device))
+            for name, held_out in ((PREDICTIONS, test), (VALIDATION, validation)):
+                if held_out:
+                    judged[name] += list(_evaluate(config, variant, seed, classifier, held_out, regions, maps, device))
 
     report.stage("results", share=0.02)
-    table = pd.concat(predictions, ignore_index=True)
-    write_parquet(table, run / PREDICTIONS)
+    for name, parts in judged.items():
+        if parts:
+            write_parquet(pd.concat(parts, ignore_index=True), run / name)
+    table = pd.concat(judged[PREDICTIONS], ignore_index=True)
     write_parquet(results_table(table, config.target, config.confounder), run / RESULTS)
     report(1, 1, "Done")
+
+
+def find_validation(config: ExperimentConfig, faces: FaceDataset) -> FaceDataset | None:
+    """Return equal cells of the held-out split that is not tested on, or None where a cell has no face."""
+    split = "val" if config.test_split == "test" else "test"
+    rarest = min(CellCounts.of(faces.in_split(split), config.target, config.confounder)[cell] for cell in CELLS)
+    if not rarest:
+        return None
+    per_cell = min(rarest, _VALIDATION_PER_CELL)
+    return balanced_test(faces, config.target, config.confounder, per_cell, split=split, seed=_SPLIT_SEED)
+
+
+def watch_cells(config: ExperimentConfig, validation: FaceDataset) -> Watch:
+    """Return what judges a network between epochs: accuracy of each cell and gap on a few clean validation faces."""
+    cells = cell_numbers(validation.labels(config.target), validation.labels(config.confounder))
+    few = np.concatenate([np.flatnonzero(cells == number)[:_WATCHED_PER_CELL] for number in range(len(CELLS))])
+    watched, cells = validation.take(few), cells[few]
+    images, target = watched.images, watched.labels(config.target)
+
+    def watch(classifier: nn.Module) -> dict[str, float]:
+        correct = (predict_scores(classifier, images) > THRESHOLD) == target
+        accuracy = [float(correct[cells == number].mean()) for number in range(len(CELLS))]
+        named = {
+            cell_name(config.target, config.confounder, cell): value
+            for cell, value in zip(CELLS, accuracy, strict=True)
+        }
+        return {**named, "gap": gap(sum(accuracy[:2]) / 2, sum(accuracy[2:]) / 2)}
+
+    return watch
 
 
 def plan_variants(config: ExperimentConfig, faces: FaceDataset) -> list[Variant]:
@@ -132,11 +196,21 @@ def plan_variants(config: ExperimentConfig, faces: FaceDataset) -> list[Variant]
         if attribute not in faces.attributes.columns:
             raise unknown_name("attribute", attribute, faces.attributes.columns)
     biased_subset(faces, config.target, config.confounder, config.counts)
-    variants = [Variant(ORIGINAL, config.counts)]
+    counts = {ORIGINAL: config.counts}
     if config.balanced:
-        counts = balanced_counts(faces, config.target, config.confounder, config.counts.total)
-        variants.append(Variant(BALANCED, counts))
-    return variants + [Variant(choice.name, config.counts, choice) for choice in config.schemes]
+        counts[BALANCED] = balanced_counts(faces, config.target, config.confounder, config.counts.total)
+    variants = []
+    for epochs in config.lengths:
+        alike = tuple(dict.fromkeys(choice.general for choice in config.schemes if config.epochs_of(choice) == epochs))
+        training = config.training.model_copy(update={"epochs": epochs})
+        variants += [
+            Variant(config.reference_name(kind, epochs), faces_per_cell, training, alike)
+            for kind, faces_per_cell in counts.items()
+        ]
+    for choice in config.schemes:
+        training = config.training.model_copy(update={"epochs": config.epochs_of(choice)})
+        variants.append(Variant(choice.name, config.counts, training, (choice.general,), choice))
+    return variants
 
 
 def find_regions(
@@ -219,6 +293,7 @@ def train_variant(
     maps: Maps | None,
     device: torch.device,
     report: Report,
+    watch: Watch | None = None,
 ) -> nn.Module:
     """Return the trained classifier of a variant and seed."""
 
@@ -230,11 +305,12 @@ def train_variant(
         classifier = train_classifier(
             subset.images,
             subset.labels(config.target),
-            config.training,
+            variant.training,
             seed=seed,
             device=device,
             treatment=treatment,
-            epoch_done=partial(_report_epoch, report, config.training.epochs, variant.name),
+            epoch_done=partial(_report_epoch, report, variant.training.epochs, variant.name),
+            watch=watch,
         )
         save_classifier(classifier, folder / "classifier.safetensors")
 
@@ -244,7 +320,7 @@ def train_variant(
         "confounder": config.confounder,
         "counts": variant.counts.model_dump(),
         "seed": seed,
-        "training": config.training.model_dump(mode="json"),
+        "training": variant.training.model_dump(mode="json"),
         "device": device.type,
         "scheme": variant.scheme.model_dump() if variant.scheme else None,
         "maps": maps.key if variant.scheme and maps else None,
@@ -255,14 +331,16 @@ def train_variant(
 
 def make_treatment(choice: SchemeChoice, regions: Regions, maps: Maps, device: torch.device) -> Treatment:
     """Return a scheme ready for the subset that the maps belong to."""
-    scheme = find_scheme(choice.scheme)
+    scheme = find_scheme(choice.scheme, choice.noise_domain)
     values: NDArray[np.floating] = maps.mean if scheme.scope == "general" else maps.each
     chunks = (values,) if values.ndim == 2 else np.array_split(values, -(-len(values) // 512))
     selected = [
         select_pixels(torch.from_numpy(pixel_maps(chunk, regions.classifier)).to(device), choice.quantile)
         for chunk in chunks
     ]
-    return Treatment(scheme, selected[0] if values.ndim == 2 else torch.cat(selected), maps.colour)
+    return Treatment(
+        scheme, selected[0] if values.ndim == 2 else torch.cat(selected), maps.colour, choice.treat_probability
+    )
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
@@ -303,8 +381,7 @@ def _evaluate(
     yield pd.DataFrame({**about, "evaluation": CLEAN, "treated_by": "", "score": predict_scores(classifier, images)})
     if regions is None or maps is None:
         return
-    chosen = (variant.scheme,) if variant.scheme else config.schemes
-    for choice in dict.fromkeys(scheme.general for scheme in chosen):
+    for choice in variant.treated_by:
         treatment = make_treatment(choice, regions, maps, device)
         scores = predict_scores(classifier, images, treatment, seed)
         yield pd.DataFrame({**about, "evaluation": TREATED, "treated_by": choice.name, "score": scores})
@@ -319,5 +396,8 @@ def _describe_subsets(
         "available": available.model_dump(),
         "train": {variant.name: variant.counts.model_dump() for variant in variants},
         "test": CellCounts.of(test, config.target, config.confounder).model_dump(),
+        "test_available": CellCounts.of(
+            faces.in_split(config.test_split), config.target, config.confounder
+        ).model_dump(),
         "phi": round(config.counts.phi, 4),
     }

@@ -24,7 +24,7 @@ from fairsal_core.metrics import (
 )
 
 THRESHOLD = 0.5
-RESULTS, PREDICTIONS = "results.parquet", "predictions.parquet"
+RESULTS, PREDICTIONS, VALIDATION = "results.parquet", "predictions.parquet", "validation.parquet"
 CLEAN, TREATED = "clean", "treated"
 RESULT_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "metric", "group", "value", "low", "high", "n")
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from fairsal_core.tensors import IMAGENET_MEAN, IMAGENET_STD
+
 DEVIATION = 0.5
 
 
@@ -22,3 +24,19 @@ def noise(images: Tensor, selected: Tensor, fill: Tensor, generator: torch.Gener
     """
     disturbance = torch.empty_like(images).normal_(0.0, DEVIATION, generator=generator)
     return torch.where(selected, (images + disturbance).clamp(0, 1), images)
+
+
+def noise_after_normalisation(
+    images: Tensor, selected: Tensor, fill: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """Return the images as the authors' code disturbs them: noise and clipping act on normalised pixels.
+
+    N(0, 0.5) is added to the selected pixels after ImageNet's normalisation, and then *every* pixel is clipped to [0, 1]:
+    whatever was darker than the mean becomes the mean, whatever was brighter than mean + deviation becomes that. What is
+    returned is that picture in [0, 1] again, so that the network's own normalisation leads back to it.
+    """
+    mean, deviation = (torch.tensor(values).to(images).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    normalised = (images - mean) / deviation
+    disturbance = torch.empty_like(images).normal_(0.0, DEVIATION, generator=generator)
+    clipped = torch.where(selected, normalised + disturbance, normalised).clamp(0, 1)
+    return clipped * deviation + mean

@@ -1,7 +1,7 @@
 """The schemes by name. A new one is one file with its function and one line here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.schemes.mask import mask
-from fairsal_core.schemes.noise import noise
+from fairsal_core.schemes.noise import noise, noise_after_normalisation
 from fairsal_core.schemes.selection import select_pixels
 
 Hide = Callable[[Tensor, Tensor, Tensor, torch.Generator | None], Tensor]
@@ -60,11 +60,20 @@ SCHEMES = {
 }
 
 
-def find_scheme(name: str) -> Scheme:
-    """Return the scheme of this name; an unknown one is an error that names the nearest."""
+NOISE_DOMAINS: dict[str, Hide] = {"pixel": noise, "normalised": noise_after_normalisation}
+
+
+def find_scheme(name: str, noise_domain: str = "pixel") -> Scheme:
+    """Return the scheme of this name; an unknown one is an error that names the nearest.
+
+    `noise_domain` says where a noise scheme adds its noise: to pixels in [0, 1], or, as in the authors' code, "normalised".
+    """
     if name not in SCHEMES:
         raise unknown_name("scheme", name, SCHEMES)
-    return SCHEMES[name]
+    if noise_domain not in NOISE_DOMAINS:
+        raise unknown_name("noise domain", noise_domain, NOISE_DOMAINS)
+    scheme = SCHEMES[name]
+    return replace(scheme, hide=NOISE_DOMAINS[noise_domain]) if scheme.hide is noise else scheme
 
 
 def apply_scheme(

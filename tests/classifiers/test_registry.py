@@ -8,7 +8,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fairsal_core.classifiers import CLASSIFIERS, build_classifier, load_classifier, save_classifier
+from fairsal_core.classifiers.resnet import imagenet_path, start_from_imagenet
 from fairsal_core.errors import FairsalError
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path))
+    return tmp_path
 
 
 def test_the_authors_sizes() -> None:
@@ -43,6 +50,30 @@ def test_the_number_of_weights_by_hand() -> None:
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_images_to_two_logits(name: str) -> None:
     assert build_classifier(name).eval()(torch.rand(2, 3, 128, 128)).shape == (2, 2)
+
+
+def test_a_resnet_starts_from_the_users_weights(home: Path) -> None:
+    import torchvision
+
+    torch.manual_seed(5)
+    theirs = torchvision.models.resnet18().state_dict()  # a thousand classes
+    path = imagenet_path("resnet18")
+    made = build_classifier("resnet18")
+    with pytest.raises(FairsalError, match=r"ImageNet weights of 'resnet18' are expected in .*resnet18\.safetensors"):
+        start_from_imagenet(made, "resnet18")
+    path.parent.mkdir(parents=True)
+    save_file(theirs, path)
+    head = made[1].fc.weight.clone()  # type: ignore[index]
+    start_from_imagenet(made, "resnet18")
+    assert all(
+        torch.equal(value, theirs[name])
+        for name, value in made[1].state_dict().items()
+        if not name.startswith("fc")  # type: ignore[index]
+    )
+    assert torch.equal(made[1].fc.weight, head)  # type: ignore[index]
+    with pytest.raises(FairsalError, match="does not hold a 'resnet50' of torchvision"):
+        path.rename(imagenet_path("resnet50"))
+        start_from_imagenet(build_classifier("resnet50"), "resnet50")
 
 
 def test_an_unknown_classifier() -> None:

@@ -148,6 +148,55 @@ def test_training_noise_is_fresh_in_every_batch(recorder: Recorder) -> None:
     assert len({image.sum().item() for image in shown}) == 16
 
 
+def test_some_images_stay_clean() -> None:
+    everything = torch.ones(128, 128, dtype=torch.bool)
+    images, rows = torch.rand(400, 3, 128, 128) * 0.5, torch.arange(400)
+    half = Treatment(SCHEMES["general_mask"], everything, (1.0, 1.0, 1.0), probability=0.5)
+    treated = half.sometimes(images, rows, torch.Generator().manual_seed(0))
+    whole = (treated == 1).flatten(1)
+    assert (whole.all(dim=1) | ~whole.any(dim=1)).all()  # an image is treated or it is not
+    assert float(whole.all(dim=1).float().mean()) == pytest.approx(0.5, abs=0.08)
+    assert torch.equal(treated[~whole.all(dim=1)], images[~whole.all(dim=1)])
+    assert (half(images, rows, None) == 1).all()  # as a test set is
+
+
+def test_a_network_is_watched_between_epochs_without_changing_it() -> None:
+    images, labels = task(12)
+    settings = ClassifierTraining(epochs=2, batch_size=6, learning_rate=1e-3)
+    told: list[dict[str, float]] = []
+
+    def watch(classifier: nn.Module) -> dict[str, float]:
+        return {"right": float(((predict_scores(classifier, images) > 0.5) == labels).mean())}
+
+    watched = train_classifier(
+        images,
+        labels,
+        settings,
+        seed=1,
+        device=CPU,
+        watch=watch,
+        epoch_done=lambda epoch, numbers: told.append(numbers),
+    )
+    plain = train_classifier(images, labels, settings, seed=1, device=CPU)
+    assert all(torch.equal(value, plain.state_dict()[name]) for name, value in watched.state_dict().items())
+    assert [sorted(numbers) for numbers in told] == [["images_per_second", "loss", "right"]] * 2
+    assert all(numbers["images_per_second"] > 0 for numbers in told)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_a_resnet_trains(name: str) -> None:
+    images, labels = task(6)
+    settings = ClassifierTraining(classifier=name, epochs=1, batch_size=6, learning_rate=1e-3)
+    classifier = train_classifier(images[:, ::2, ::2], labels, settings, seed=0, device=CPU)
+    assert predict_scores(classifier, images[:, ::2, ::2]).shape == (6,)
+
+
+def test_imagenet_weights_are_for_networks_that_have_them() -> None:
+    images, labels = task(6)
+    with pytest.raises(FairsalError, match="no ImageNet weights for 'three_conv'"):
+        train_classifier(images, labels, ClassifierTraining(weights="imagenet"), seed=0, device=CPU)
+
+
 def test_scores_treated_and_clean_against_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_module, "_EVALUATION_BATCH", 3)
     classifier, images = Recorder(), noise_images(7)

@@ -30,10 +30,46 @@ def test_a_scheme_by_its_parts_is_the_same() -> None:
         ("specific_mask@0.6", "general_mask@0.6"),
         ("specific_noise", "general_noise@0.7"),
         ("general_mask", "general_mask@0.7"),
+        ("specific_noise@0.8,p=0.5,normalised", "general_noise@0.8,normalised"),
     ],
 )
 def test_the_general_scheme_that_treats_the_test_images(choice: str, general: str) -> None:
     assert SchemeChoice.model_validate(choice).general.name == general
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("general_noise@0.70,p=0.50", "general_noise@0.7,p=0.5"),
+        ("general_noise@0.7,normalised,p=0.25", "general_noise@0.7,p=0.25,normalised"),
+        ("general_noise@0.7,p=1,pixel", "general_noise@0.7"),
+        ("general_mask@0.7,normalised", "general_mask@0.7"),  # a mask adds no noise anywhere
+    ],
+)
+def test_a_schemes_name_says_all_of_it(text: str, name: str) -> None:
+    choice = SchemeChoice.model_validate(text)
+    assert choice.name == name
+    assert SchemeChoice.model_validate(name) == choice
+
+
+def test_masks_may_have_epochs_of_their_own() -> None:
+    config = parse_config(
+        {"schemes": ["general_mask@0.6", "general_noise@0.7"], "training": {"epochs": 20}, "mask_epochs": 10}
+    )
+    assert [config.epochs_of(choice) for choice in config.schemes] == [10, 20]
+    assert config.lengths == [20, 10]
+    assert [config.reference_name("original", epochs) for epochs in (20, 10)] == ["original", "original_10_epochs"]
+
+
+@pytest.mark.parametrize(("scheme", "epochs"), [("general_mask@0.6", 10), ("general_noise@0.6", 20)])
+def test_schemes_of_one_kind_need_one_original(scheme: str, epochs: int) -> None:
+    config = parse_config({"schemes": [scheme], "training": {"epochs": 20}, "mask_epochs": 10})
+    assert config.lengths == [epochs]
+    assert config.reference_name("original", epochs) == "original"
+
+
+def test_where_it_is_computed_does_not_count() -> None:
+    assert parse_config({"device": "cuda:1"}).key == ExperimentConfig().key
 
 
 def test_json_round_trip_keeps_the_hash() -> None:
@@ -58,6 +94,8 @@ def test_it_cannot_be_changed() -> None:
         {"schemes": ["general_mask@0.71"]},
         {"schemes": []},
         {"measure": "margin"},
+        {"mask_epochs": 3},
+        {"schemes": ["general_mask@0.7,p=0.5"]},
         {"regions": {"epochs": 5}},
         {"training": {"learning_rate": 2e-5}},
         {"seeds": [1]},
@@ -86,6 +124,10 @@ def test_the_hash_is_the_same_in_every_process_and_order() -> None:
         ({"schemes": ["general_mask@0.7", "general_mask@0.70"]}, "schemes: each may be given once"),
         ({"schemes": ["general_mask@x"]}, "schemes.0.quantile: .*valid number"),
         ({"counts": "1,2,3"}, "counts: cell counts are four numbers"),
+        ({"schemes": ["general_mask@0.7,p=0"]}, "treat_probability: .*greater than 0"),
+        ({"schemes": ["general_noise@0.7,p=2"]}, "treat_probability: .*less than or equal to 1"),
+        ({"schemes": [1]}, "schemes.0: .*dictionary"),
+        ({"schemes": ["general_noise@0.7,lab"]}, "noise_domain: .*'pixel' or 'normalised'"),
         ({"test_split": "train"}, "test_split"),
         ({"test_per_cell": 0}, "test_per_cell"),
         ({"data": ""}, "data"),

@@ -95,7 +95,9 @@ def done(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path, calls: li
 def test_the_files_of_a_run(done: Done) -> None:
     names = sorted(str(path.relative_to(done.run)) for path in done.run.rglob("*") if path.is_file())
     weights = [f"weights/{variant}-seed{seed}.safetensors" for variant in VARIANTS for seed in (0, 3)]
-    assert names == sorted(["mean_map.npy", "predictions.parquet", "results.parquet", "subsets.json", *weights])
+    assert names == sorted(
+        ["mean_map.npy", "predictions.parquet", "results.parquet", "subsets.json", "validation.parquet", *weights]
+    )
     for name in weights:
         load_classifier("three_conv", done.run / name)
 
@@ -266,6 +268,61 @@ def test_what_cannot_work_is_said_before_any_training(
     with pytest.raises(FairsalError, match=message):
         run_experiment(parse_config({**SETTINGS, "data": done.config.data, **change}), tmp_path, Report())
     assert calls == []
+
+
+def test_the_other_held_out_split_is_judged_too(done: Done) -> None:
+    validation = pd.read_parquet(done.run / "validation.parquet")
+    assert (done.faces.split.loc[validation["face"].unique()] == "val").all()
+    keys = ["variant", "seed", "evaluation", "treated_by"]
+    assert set(validation.groupby(keys).groups) == set(done.predictions.groupby(keys).groups)
+    cells = validation.drop_duplicates("face").groupby(["target", "confounder"]).size()
+    assert len(cells) == 4
+    assert cells.nunique() == 1
+    assert done.config.test_split == "test"
+    other = done.config.model_copy(update={"test_split": "val"})
+    found = pipeline.find_validation(other, done.faces)
+    assert found is not None
+    assert (done.faces.split.loc[found.names] == "test").all()
+
+
+def test_epochs_tell_loss_pace_cells_and_gap(done: Done) -> None:
+    numbers = [event.numbers for event in done.events if "loss" in event.numbers]
+    assert len(numbers) == len(VARIANTS) * 2
+    cells = ["men with Blond_Hair", "men without Blond_Hair", "women with Blond_Hair", "women without Blond_Hair"]
+    assert all(set(number) == {"loss", "images_per_second", "gap", *cells} for number in numbers)
+    for number in numbers:
+        values = [number[cell] for cell in cells]
+        assert number["gap"] == pytest.approx(sum(values[2:]) / 2 - sum(values[:2]) / 2)
+
+
+def test_masks_and_noise_with_epochs_of_their_own(done: Done, calls: list[str], tmp_path: Path) -> None:
+    calls.clear()
+    config = parse_config(
+        {
+            **SETTINGS,
+            "data": done.config.data,
+            "schemes": ["specific_mask@0.6", "general_noise@0.7,p=0.5"],
+            "training": {**SETTINGS["training"], "epochs": 2},
+            "mask_epochs": 1,
+            "seeds": [0],
+        }
+    )
+    run_experiment(config, tmp_path, Report())
+    # One epoch: original, balanced and the mask are there from before. Two: original, balanced and the noise are new.
+    assert calls == ["train_classifier"] * 3
+    table = read_results(tmp_path)
+    assert {variant: set(part["treated_by"]) for variant, part in table.groupby("variant")} == {
+        "original": {"", "general_noise@0.7"},
+        "balanced": {"", "general_noise@0.7"},
+        "original_1_epochs": {"", "general_mask@0.6"},
+        "balanced_1_epochs": {"", "general_mask@0.6"},
+        "specific_mask@0.6": {"", "general_mask@0.6"},
+        "general_noise@0.7,p=0.5": {"", "general_noise@0.7"},
+    }
+    again = pd.read_parquet(tmp_path / "predictions.parquet").query(
+        "variant == 'original_1_epochs' and evaluation == 'clean'"
+    )
+    np.testing.assert_array_equal(again["score"], done.scores("original", 0, "clean"))
 
 
 def test_plans_name_variants_once(done: Done) -> None:

@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.schemes import SCHEMES, apply_scheme, find_scheme, hide, select_pixels
+from fairsal_core.schemes import NOISE_DOMAINS, SCHEMES, apply_scheme, find_scheme, hide, select_pixels
+from fairsal_core.tensors import IMAGENET_MEAN, IMAGENET_STD
 
 FILL = (0.2, 0.4, 0.9)
 ALL = sorted(SCHEMES)
@@ -123,6 +124,31 @@ def test_maps_of_the_wrong_shape(images: torch.Tensor, scheme: str) -> None:
         apply_scheme(images, maps_for(other), scheme, 0.7)
     with pytest.raises(FairsalError, match="needs maps of shape"):
         apply_scheme(images, maps_for(scheme).transpose(-1, -2), scheme, 0.7)
+
+
+def test_the_authors_noise_by_hand() -> None:
+    """After normalisation, clipped to [0, 1] everywhere: what is darker than the mean becomes the mean."""
+    images = torch.rand(2, 3, HEIGHT, WIDTH, generator=generator(1))
+    selected = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
+    selected[..., 3:6, 2:9] = True
+    result = NOISE_DOMAINS["normalised"](images, selected, torch.zeros(1, 3, 1, 1), generator(4)).numpy()
+    noise = torch.empty_like(images).normal_(0, 0.5, generator=generator(4)).numpy()
+    for channel, (mean, deviation) in enumerate(zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)):
+        normalised = (images.numpy()[:, channel] - mean) / deviation
+        normalised[:, 3:6, 2:9] += noise[:, channel, 3:6, 2:9]
+        expected = np.clip(normalised, 0, 1) * deviation + mean
+        np.testing.assert_allclose(result[:, channel], expected, atol=1e-6)
+    dark = images.numpy()[:, 0] < IMAGENET_MEAN[0]
+    outside = dark & ~selected.numpy()[:, 0]
+    np.testing.assert_allclose(result[:, 0][outside], IMAGENET_MEAN[0], atol=1e-6)
+
+
+def test_the_noise_domain_changes_noise_alone() -> None:
+    assert find_scheme("specific_noise", "normalised").hide is NOISE_DOMAINS["normalised"]
+    assert find_scheme("specific_noise", "normalised").scope == "specific"
+    assert find_scheme("general_mask", "normalised") == SCHEMES["general_mask"]
+    with pytest.raises(FairsalError, match="no noise domain 'normalized'; did you mean 'normalised'"):
+        find_scheme("general_noise", "normalized")
 
 
 def test_other_mistakes(images: torch.Tensor) -> None:
