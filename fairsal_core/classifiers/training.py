@@ -131,8 +131,9 @@ def train_classifier(
     classifier = classifier.to(device).to(memory_format=architecture.memory_format)
     pixels = resident(images, device)
     targets = nn.functional.one_hot(torch.from_numpy(labels.astype(np.int64)), 2).float().to(device)
+    # Fused: step by step over six million weights, AdamW was a fifth of the training time.
     optimiser = torch.optim.AdamW(
-        classifier.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        classifier.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, settings.learning_rate_decay)
     shuffle = torch.Generator().manual_seed(seed)
