@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_attribute(commands)
     _add_run(commands)
     _add_runs(commands)
+    _add_report(commands)
     return parser
 
 
@@ -259,6 +260,35 @@ def _runs(options: argparse.Namespace) -> dict[str, Any]:
     if options.cancel:
         cancel(path)
     return _run_result(load_run(path))
+
+
+def _add_report(commands: Commands) -> None:
+    parser = _command(
+        commands, "report", _report, "Write a finished run as one HTML file, with its tables and model cards."
+    )
+    parser.add_argument("id", help="a finished run")
+    parser.add_argument("--out", type=Path, help="folder to write into (default: the run's own folder, report/)")
+    parser.add_argument(
+        "--faces",
+        action=argparse.BooleanOptionalAction,
+        help="show test faces that changed sides; by default only where faces are known to be drawn",
+    )
+
+
+def _report(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.experiments import load_run, run_path
+    from fairsal_core.reports import write_report
+
+    path = run_path(options.id)
+    written = write_report(
+        load_run(path), options.out or path / "report", faces=options.faces, progress=show_progress()
+    )
+    return {
+        "report": str(written.html),
+        "tables": [str(table) for table in written.tables],
+        "model_cards": [str(card) for card in written.cards],
+        "shown": f"Report of {options.id} -> {written.html}, {len(written.tables)} tables, {len(written.cards)} model cards",
+    }
 
 
 def _run_result(run: Any) -> dict[str, Any]:

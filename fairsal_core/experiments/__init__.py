@@ -1,5 +1,6 @@
 """Experiments: settings, stages with reused artifacts, runs that outlive the browser, results."""
 
+from fairsal_core.experiments.changes import changes_table, face_changes
 from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, checked_settings, hash_of, parse_config
 from fairsal_core.experiments.launcher import cancel, resume, run_here, start
 from fairsal_core.experiments.pipeline import (
@@ -18,6 +19,7 @@ from fairsal_core.experiments.results import (
     accuracy_and_gap,
     gap_name,
     over_all_seeds,
+    read_predictions,
     read_results,
     results_table,
     wide_results,
@@ -50,8 +52,10 @@ __all__ = [
     "accuracy_and_gap",
     "available_regions",
     "cancel",
+    "changes_table",
     "checked_settings",
     "delete_run",
+    "face_changes",
     "gap_name",
     "hash_of",
     "list_runs",
@@ -62,6 +66,7 @@ __all__ = [
     "plan_variants",
     "preset_settings",
     "read_events",
+    "read_predictions",
     "read_results",
     "results_table",
     "resume",

@@ -56,6 +56,7 @@ from fairsal_core.regions import (
     train_region_classifier,
 )
 from fairsal_core.schemes import find_scheme, select_pixels
+from fairsal_core.versions import versions
 
 ORIGINAL, BALANCED = "original", "balanced"
 _SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
@@ -114,8 +115,8 @@ def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
 def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     """Train and evaluate every variant for every seed, and write the results into the run directory.
 
-    Writes `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `predictions.parquet`, the same of the
-    other held-out split as `validation.parquet` if that has faces in each cell, and, last, `results.parquet`.
+    Writes `versions.json`, `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `predictions.parquet`, the
+    same of the other held-out split as `validation.parquet` if that has faces in each cell, and, last, `results.parquet`.
     """
     device = pick_device(config.device)
     report.stage("faces", share=0.08)
@@ -125,6 +126,7 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
         faces, config.target, config.confounder, config.test_per_cell, split=config.test_split, seed=_SPLIT_SEED
     )
     validation = find_validation(config, faces)
+    write_json(run / "versions.json", versions())
     write_json(run / "subsets.json", _describe_subsets(config, faces, variants, test))
 
     report.stage("region classifier", share=0.3 if _needs_regions(config) else 0.02)

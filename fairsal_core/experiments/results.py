@@ -26,6 +26,7 @@ from fairsal_core.metrics import (
 THRESHOLD = 0.5
 RESULTS, PREDICTIONS, VALIDATION = "results.parquet", "predictions.parquet", "validation.parquet"
 CLEAN, TREATED = "clean", "treated"
+PREDICTION_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "face", "target", "confounder", "score")
 RESULT_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "metric", "group", "value", "low", "high", "n")
 
 
@@ -53,7 +54,7 @@ def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd
         ["variant", "evaluation", "treated_by"], sort=False, observed=True
     ):
         about = {"variant": variant, "evaluation": evaluation, "treated_by": treated_by}
-        correct, cells, seeds = _judged(part)
+        correct, cells, seeds = judged(part)
         for index, seed in enumerate(seeds):
             rows += [{**about, "seed": seed, **row} for row in _rows(correct[[index]], cells, target, confounder)]
         rows += [{**about, "seed": pd.NA, **row} for row in _rows(correct, cells, target, confounder)]
@@ -68,16 +69,31 @@ def read_results(run: Path) -> pd.DataFrame:
     FairsalError
         If it has none that can be read.
     """
+    return _read_table(run, RESULTS, "results", RESULT_COLUMNS)
+
+
+def read_predictions(run: Path) -> pd.DataFrame:
+    """Return the predictions of a finished run's directory, as `results_table` takes them.
+
+    Raises
+    ------
+    FairsalError
+        If it has none that can be read.
+    """
+    return _read_table(run, PREDICTIONS, "predictions", PREDICTION_COLUMNS)
+
+
+def _read_table(run: Path, file: str, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
-        results = pd.read_parquet(run / RESULTS)
+        table = pd.read_parquet(run / file)
     except FileNotFoundError:
-        raise FairsalError(f"Run {run.name} has no results.") from None
+        raise FairsalError(f"Run {run.name} has no {what}.") from None
     except (OSError, ValueError) as error:
-        raise FairsalError(f"The results of run {run.name} cannot be read ({str(error)[:120]}).") from error
-    missing = [column for column in RESULT_COLUMNS if column not in results.columns]
+        raise FairsalError(f"The {what} of run {run.name} cannot be read ({str(error)[:120]}).") from error
+    missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise FairsalError(f"The results of run {run.name} lack the column '{missing[0]}'.")
-    return results
+        raise FairsalError(f"The {what} of run {run.name} lack the column '{missing[0]}'.")
+    return table
 
 
 def over_all_seeds(results: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +136,7 @@ def gap_name(target: str) -> str:
     return f"{group_name(target, False)} - {group_name(target, True)}"
 
 
-def _judged(part: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.int64], list[int]]:
+def judged(part: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.int64], list[int]]:
     """Return correctness (S, N), the cell of each face (N,), and the seeds."""
     right = part.assign(correct=(part["score"] > THRESHOLD) == part["target"])
     by_seed = right.pivot(index="face", columns="seed", values="correct")
@@ -138,7 +154,7 @@ def _rows(
     for estimate in [*estimates, worst_cell(estimates), *fairness_estimates(correct, cells)]:
         yield {
             "metric": estimate.metric,
-            "group": _group(estimate, target, confounder),
+            "group": group_of(estimate, target, confounder),
             "value": estimate.value,
             "low": estimate.interval.low,
             "high": estimate.interval.high,
@@ -146,7 +162,8 @@ def _rows(
         }
 
 
-def _group(estimate: Estimate, target: str, confounder: str) -> str:
+def group_of(estimate: Estimate, target: str, confounder: str) -> str:
+    """Return what to call the faces that an estimate is about, e.g. "all" or "men with Blond_Hair"."""
     if estimate.metric == GAP:
         return gap_name(target)
     if estimate.cells == ALL_CELLS:

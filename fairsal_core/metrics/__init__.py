@@ -1,5 +1,6 @@
 """Pure functions on arrays: subgroup accuracy, intervals, saliency against a region of interest. No models, no files."""
 
+from fairsal_core.metrics.changes import change_estimates
 from fairsal_core.metrics.groups import (
     ACCURACY,
     ALL_CELLS,
@@ -51,6 +52,7 @@ __all__ = [
     "bootstrap_rates",
     "bootstrap_seeds",
     "cell_numbers",
+    "change_estimates",
     "det",
     "dif",
     "fairness_estimates",

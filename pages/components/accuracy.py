@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from fairsal_core.experiments import CLEAN, TREATED, gap_name, wide_results
+from fairsal_core.reports import accuracy_table
 from pages.components.audit import Audit
 
 DISAGREE = 0.1
@@ -27,7 +28,7 @@ def summary_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
     """Show accuracy, the two target groups and the gap: a table, what disagrees, and charts."""
     target, results = audit.target, audit.pooled
     shown = results[results["evaluation"].isin(evaluations)]
-    table = with_interval(shown)
+    table = accuracy_table(shown)
     with st.container(key="summary"):
         in_the_papers_words = {
             "all": "accuracy",
@@ -59,7 +60,7 @@ def summary_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
 def cells_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
     """Show the four cells, and the worst of them."""
     shown = audit.pooled[audit.pooled["evaluation"].isin(evaluations)]
-    table = with_interval(shown)
+    table = accuracy_table(shown)
     st.subheader("The four cells")
     cells = list(table.columns[7:])
     st.table(table[["variant", "evaluation", "treated_by", *cells]].set_index("variant"))
@@ -72,17 +73,6 @@ def cells_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
         f"The worst cell is **{worst['group']}** with **{worst['variant']}** ({worst['evaluation']}): accuracy "
         f"{worst['value']:.2f} [{worst['low']:.2f}, {worst['high']:.2f}], n = {worst['n']}."
     )
-
-
-def with_interval(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the wide table with each number as text, its 95% interval in brackets."""
-    value, low, high = (wide_results(results, column) for column in ("value", "low", "high"))
-    table = value[["variant", "evaluation", "treated_by"]].copy()
-    gap = next(name for name in value.columns if " - " in name)
-    for group in value.columns[3:]:
-        form = "{:+.2f} [{:+.2f}, {:+.2f}]" if group == gap else "{:.2f} [{:.2f}, {:.2f}]"
-        table[group] = [form.format(*numbers) for numbers in zip(value[group], low[group], high[group], strict=True)]
-    return table
 
 
 def chart(results: pd.DataFrame, groups: list[str], title: str) -> go.Figure:

@@ -1,46 +1,5 @@
-"""Arrays to pictures: colour maps that are perceptually uniform and safe for colour-blind readers."""
+"""Arrays to pictures, as the pages know them."""
 
-import base64
-import io
-from functools import lru_cache
+from fairsal_core.pictures import colour_bar, colour_map, data_url, portrait, to_bytes
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-COLOUR_MAP = "Cividis"
-
-
-@lru_cache(maxsize=1)
-def _colours() -> NDArray[np.uint8]:
-    from plotly.colors import sample_colorscale  # plotly takes a while to import
-
-    samples = sample_colorscale(COLOUR_MAP, np.linspace(0, 1, 256).tolist(), colortype="tuple")
-    return np.asarray((np.array(samples) * 255).round(), dtype=np.uint8)
-
-
-def colour_map(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Return values (H, W) in [0, 1] as colours (H, W, 3) uint8."""
-    return np.asarray(_colours()[(np.clip(values, 0, 1) * 255).astype(np.uint8)])
-
-
-def colour_bar() -> NDArray[np.uint8]:
-    """Return the scale from 0 to 1 as a strip (8, 256, 3)."""
-    return np.repeat(_colours()[None], 8, axis=0)
-
-
-def data_url(pixels: NDArray[np.uint8]) -> str:
-    """Return pixels as a PNG that a web page can show without a request."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def portrait(pixels: NDArray[np.uint8]) -> Image.Image:
-    """Return a square face (128, 128, 3) in the shape it had before packing, 178:218, for showing."""
-    return Image.fromarray(pixels).resize((356, 436), Image.Resampling.BICUBIC)
-
-
-def to_bytes(images: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Return images in [0, 1] as uint8."""
-    return np.asarray((np.clip(images, 0, 1) * 255).round(), dtype=np.uint8)
+__all__ = ["colour_bar", "colour_map", "data_url", "portrait", "to_bytes"]

@@ -1,0 +1,78 @@
+"""What changed from one variant to another on the same test faces, also across runs: numbers, and which faces."""
+
+import numpy as np
+import pandas as pd
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.experiments.results import THRESHOLD, group_of, judged
+from fairsal_core.metrics import change_estimates
+
+CHANGE_COLUMNS = ("metric", "group", "change", "change_low", "change_high", "n", "seeds")
+
+
+def changes_table(before: pd.DataFrame, after: pd.DataFrame, target: str, confounder: str) -> pd.DataFrame:
+    """Return after minus before for every group, with intervals, over the seeds that both have.
+
+    Parameters
+    ----------
+    before, after : DataFrame
+        Predictions of one variant and evaluation each, as in `predictions.parquet`.
+    target, confounder : str
+        Attribute names, for naming the groups.
+
+    Returns
+    -------
+    DataFrame
+        Columns `CHANGE_COLUMNS`. Groups are named as in `results_table`; the metric "gap" is the change of |gap|.
+
+    Raises
+    ------
+    FairsalError
+        If the two were not judged on the same faces, or share no seed.
+    """
+    seeds = sorted(set(before["seed"]) & set(after["seed"]))
+    if not seeds:
+        raise FairsalError("The two variants share no seed, so their difference cannot be paired.")
+    parts = [part[part["seed"].isin(seeds)].sort_values("face", kind="stable") for part in (before, after)]
+    if set(parts[0]["face"]) != set(parts[1]["face"]):
+        raise FairsalError("The two variants were judged on different test faces.")
+    (right_before, cells, _), (right_after, _, _) = (judged(part) for part in parts)
+    rows = [
+        (
+            estimate.metric,
+            group_of(estimate, target, confounder),
+            estimate.value,
+            estimate.interval.low,
+            estimate.interval.high,
+            estimate.n,
+            len(seeds),
+        )
+        for estimate in change_estimates(right_before, right_after, cells)
+    ]
+    return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
+
+
+def face_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Return, face by face, the mean score over seeds before and after, and what became of the prediction.
+
+    Parameters
+    ----------
+    before, after
+        As in `changes_table`; faces that only one of them has are left out.
+
+    Returns
+    -------
+    DataFrame
+        Index `face`; `target`, `confounder` (bool), `before`, `after` (scores, 0 to 1), `right_before`, `right_after` and
+        `changed` (bool), those whose score moved most first.
+    """
+    labels = after.drop_duplicates("face").set_index("face")[["target", "confounder"]].astype(bool)
+    scores = pd.concat(
+        {"before": before.groupby("face")["score"].mean(), "after": after.groupby("face")["score"].mean()}, axis=1
+    )
+    table = labels.join(scores.dropna(), how="inner")
+    table["right_before"] = (table["before"] > THRESHOLD) == table["target"]
+    table["right_after"] = (table["after"] > THRESHOLD) == table["target"]
+    table["changed"] = table["right_before"] != table["right_after"]
+    moved = (table["after"] - table["before"]).abs().to_numpy()
+    return table.iloc[np.argsort(-moved, kind="stable")]

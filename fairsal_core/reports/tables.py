@@ -1,0 +1,78 @@
+"""Result tables to print and to file: as text with intervals, CSV and LaTeX."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fairsal_core.experiments import over_all_seeds, wide_results
+from fairsal_core.files import replacing
+
+_KEYS = ("variant", "evaluation", "treated_by")
+_METRICS = {
+    "worst_cell": "worst cell",
+    "demographic_parity_difference": "demographic parity difference",
+    "equal_opportunity_difference": "equal opportunity difference",
+    "equalized_odds_difference": "equalized odds difference",
+}
+
+
+def accuracy_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per variant and evaluation, each number as text with its 95% interval in brackets.
+
+    Parameters
+    ----------
+    results : DataFrame
+        As from `results_table`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `variant`, `evaluation`, `treated_by`, then all, the two target groups, the gap, the cells.
+    """
+    value, low, high = (wide_results(results, column) for column in ("value", "low", "high"))
+    table = value[list(_KEYS)].copy()
+    for group in value.columns[len(_KEYS) :]:
+        form = "{:+.2f} [{:+.2f}, {:+.2f}]" if " - " in group else "{:.2f} [{:.2f}, {:.2f}]"
+        table[group] = [form.format(*numbers) for numbers in zip(value[group], low[group], high[group], strict=True)]
+    return table
+
+
+def fairness_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics that are one number a variant, one column each, as text with its interval; perhaps no column.
+
+    The worst cell is named before its accuracy.
+    """
+    pooled = over_all_seeds(results)
+    columns = {}
+    for metric, title in _METRICS.items():
+        part = pooled[pooled["metric"] == metric]
+        if part.empty:
+            continue
+        named = part["group"] + ": " if metric == "worst_cell" else ""
+        columns[title] = (
+            named
+            + part["value"].map("{:.2f}".format)
+            + part["low"].map(" [{:.2f}, ".format)
+            + part["high"].map("{:.2f}]".format)
+        ).set_axis(pd.MultiIndex.from_frame(part[list(_KEYS)]))
+    return pd.DataFrame(columns).reset_index() if columns else pd.DataFrame()
+
+
+def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
+    """Write each table as NAME.csv and NAME.tex, and return the paths."""
+    written = []
+    for name, table in tables.items():
+        for suffix, text in (("csv", table.to_csv(index=False)), ("tex", _latex(table, name))):
+            path = folder / f"{name}.{suffix}"
+            with replacing(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def _latex(table: pd.DataFrame, name: str) -> str:
+    styled = table.style.hide(axis="index").format(precision=4, na_rep="", escape="latex")
+    text: str = styled.format_index(escape="latex", axis="columns").to_latex(
+        hrules=True, label=f"tab:{name}", caption=name.replace("_", " "), position_float="centering"
+    )
+    return "% needs \\usepackage{booktabs}\n" + text
