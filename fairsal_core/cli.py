@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.progress import Eta
 
+_NESTED = ("regions", "training", "attention")  # settings of an experiment that are models of their own
 _QUIET_SECONDS = 5.0  # where stderr is a file or a pipe, a line this often is enough
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     shown = result.pop("shown", None)
     print(json.dumps(result, indent=2) if options.json or shown is None else shown)
-    return 1 if options.command is _run and result["state"] != "finished" else 0
+    return 1 if options.command in (_run, _explain) and result["state"] != "finished" else 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train_regions(commands)
     _add_attribute(commands)
     _add_run(commands)
+    _add_explain(commands)
     _add_runs(commands)
     _add_report(commands)
     return parser
@@ -195,7 +197,7 @@ def _attribute(options: argparse.Namespace) -> dict[str, Any]:
 
 def _add_run(commands: Commands) -> None:
     from fairsal_core.classifiers import ClassifierTraining
-    from fairsal_core.experiments import PRESETS, ExperimentConfig
+    from fairsal_core.experiments import PRESETS, AttentionSettings, ExperimentConfig
 
     parser = _command(commands, "run", _run, "Run an experiment: train every variant, evaluate it clean and treated.")
     parser.add_argument(
@@ -203,30 +205,92 @@ def _add_run(commands: Commands) -> None:
     )
     parser.add_argument("--config", type=Path, help="JSON file with settings, such as an earlier run's")
     parser.add_argument("--name", help="a name for the run")
-    _add_settings(parser, ExperimentConfig, leave_out=("regions", "training"))
+    _add_settings(parser, ExperimentConfig, leave_out=_NESTED)
     _add_settings(parser.add_argument_group("training"), ClassifierTraining)
+    _add_settings(parser.add_argument_group("attention"), AttentionSettings)
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     from fairsal_core.classifiers import ClassifierTraining
-    from fairsal_core.experiments import ExperimentConfig, load_run, parse_config, preset_settings, run_here
+    from fairsal_core.experiments import (
+        AttentionSettings,
+        ExperimentConfig,
+        load_run,
+        parse_config,
+        preset_settings,
+        run_here,
+    )
 
     settings: dict[str, Any] = preset_settings(options.preset) if options.preset else {}
     if options.config:
         settings.update(_read_config(options.config))
-    settings.update(_given_settings(options, ExperimentConfig, leave_out=("regions", "training")))
+    settings.update(_given_settings(options, ExperimentConfig, leave_out=_NESTED))
     settings["training"] = {**settings.get("training", {}), **_given_settings(options, ClassifierTraining)}
+    settings["attention"] = {**settings.get("attention", {}), **_given_settings(options, AttentionSettings)}
     config = parse_config(settings)
-    tell = show_progress()
-    path = run_here(
-        "experiment",
-        config.model_dump(mode="json"),
-        name=options.name,
-        listener=lambda event: tell(
-            event.fraction, 1, f"{event.stage}: {event.message}" if event.message else event.stage
-        ),
-    )
+    path = run_here("experiment", config.model_dump(mode="json"), name=options.name, listener=_tell_events())
     return _run_result(load_run(path))
+
+
+def _add_explain(commands: Commands) -> None:
+    from fairsal_core.experiments import AttentionSettings
+    from fairsal_core.saliency import EXPLAINERS
+
+    parser = _command(
+        commands, "explain", _explain, "Explain the classifiers of a finished run, and measure their attention."
+    )
+    parser.add_argument("run", help="a finished experiment")
+    parser.add_argument(
+        "--method",
+        dest="setting_explainers",
+        nargs="+",
+        default=argparse.SUPPRESS,
+        metavar="METHOD",
+        help=f"{', '.join(EXPLAINERS)}; with settings as METHOD:setting=value,... (default: lrp)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+    _add_settings(parser, AttentionSettings, leave_out=("explainers",))
+
+
+def _explain(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.experiments import (
+        AttentionSettings,
+        ExplainConfig,
+        checked_settings,
+        load_run,
+        over_all_seeds,
+        read_attention,
+        run_here,
+        run_path,
+    )
+
+    given = _given_settings(options, AttentionSettings)
+    config = checked_settings(ExplainConfig, {**given, "run": options.run, "device": options.device})
+    folder = run_path(config.run)
+    done = load_run(
+        run_here("explain", config.model_dump(mode="json"), name=f"Explain {config.run}", listener=_tell_events())
+    )
+    about = {"id": done.id, "run": config.run, "state": done.status.state, "error": done.status.error}
+    if done.status.state != "finished":
+        return {**about, "shown": f"{config.run}: {done.status.state}: {done.status.error or ''}"}
+    table = read_attention(folder)
+    rows = over_all_seeds(table[table["explainer"].isin([choice.name for choice in config.explainers])])
+    shown = rows[rows["group"] == "all"].drop(columns=["seed", "group", "rejected"])
+    return {
+        **about,
+        "attention": json.loads(rows.to_json(orient="records")),
+        "shown": f"{shown.round(4).to_string(index=False)}\n\n-> {folder}",
+    }
+
+
+def _tell_events() -> Callable[[Any], None]:
+    """Return a listener that shows a run's events as progress."""
+    tell = show_progress()
+
+    def listener(event: Any) -> None:
+        tell(event.fraction, 1, f"{event.stage}: {event.message}" if event.message else event.stage)
+
+    return listener
 
 
 def _add_runs(commands: Commands) -> None:

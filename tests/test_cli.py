@@ -11,7 +11,7 @@ import pytest
 from fairsal_core.cli import build_parser, main
 from fairsal_core.faces import draw_face
 
-COMMANDS = ("demo-data", "pack", "train-regions", "attribute", "run", "runs", "report")
+COMMANDS = ("demo-data", "pack", "train-regions", "attribute", "run", "explain", "runs", "report")
 TINY_REGIONS = ["--images", "40", "--epochs", "1", "--validation-images", "20"]
 
 
@@ -98,6 +98,12 @@ def test_an_experiment_runs_to_its_table(home: Path, drawn_folder: Path, capsys:
     assert {row["treated_by"] for row in result["results"]} == {"", "general_mask@0.6"}
     assert "100%" in output.err
 
+    explaining = ["explain", result["id"], "--method", "gradient", "--explained-faces", "4", "--roi", "20,30,40,50"]
+    assert main([*explaining, "--device", "cpu", "--json"]) == 0
+    rows = said(capsys)["attention"]
+    assert {(row["explainer"], row["roi"]) for row in rows} == {("gradient", "20,30,40,50")}
+    assert {"rrf", "adr", "rddt"} <= {row["metric"] for row in rows}
+
     assert main(["runs"]) == 0
     assert result["id"] in capsys.readouterr().out
     assert main(["runs", result["id"], "--delete"]) == 0
@@ -111,6 +117,8 @@ def test_an_experiment_runs_to_its_table(home: Path, drawn_folder: Path, capsys:
         (["--schemes", "general_mask@1.5"], "must lie between 0 and 1"),
         (["--counts", "0,9000,1,1"], "the largest scale that fits is"),
         (["--epochs", "many"], "training.epochs"),
+        (["--explainers", "lpr"], "did you mean 'lrp'"),
+        (["--roi", "120,0,20,20"], "reaches outside the 128 x 128 image"),
         (["--config", "nowhere.json"], "nowhere.json cannot be read"),
     ],
 )

@@ -1,5 +1,8 @@
 """Experiments: settings, stages with reused artifacts, runs that outlive the browser, results."""
 
+from fairsal_core.experiments.attention import ExplainConfig
+from fairsal_core.experiments.attention_results import Attention, list_attention, measure_again, read_attention
+from fairsal_core.experiments.attention_settings import AttentionSettings, ExplainerChoice, RoiChoice
 from fairsal_core.experiments.changes import changes_table, face_changes
 from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, checked_settings, hash_of, parse_config
 from fairsal_core.experiments.launcher import cancel, resume, run_here, start
@@ -24,6 +27,7 @@ from fairsal_core.experiments.results import (
     results_table,
     wide_results,
 )
+from fairsal_core.experiments.roi_choice import find_roi, region_map_roi
 from fairsal_core.experiments.store import (
     RESUMABLE,
     TERMINAL,
@@ -44,9 +48,14 @@ __all__ = [
     "RESUMABLE",
     "TERMINAL",
     "TREATED",
+    "Attention",
+    "AttentionSettings",
     "Event",
     "ExperimentConfig",
+    "ExplainConfig",
+    "ExplainerChoice",
     "Report",
+    "RoiChoice",
     "Run",
     "SchemeChoice",
     "accuracy_and_gap",
@@ -56,18 +65,23 @@ __all__ = [
     "checked_settings",
     "delete_run",
     "face_changes",
+    "find_roi",
     "gap_name",
     "hash_of",
+    "list_attention",
     "list_runs",
     "load_run",
     "log_tail",
+    "measure_again",
     "over_all_seeds",
     "parse_config",
     "plan_variants",
     "preset_settings",
+    "read_attention",
     "read_events",
     "read_predictions",
     "read_results",
+    "region_map_roi",
     "results_table",
     "resume",
     "run_experiment",

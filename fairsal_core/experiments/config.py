@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fairsal_core.classifiers import CLASSIFIERS, ClassifierTraining
 from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.experiments.attention_settings import AttentionSettings
 from fairsal_core.faces import DEMO, CellCounts
 from fairsal_core.regions import MEASURES, NETWORKS, RegionTraining
 from fairsal_core.schemes import check_quantile, find_scheme
@@ -91,6 +92,7 @@ class ExperimentConfig(_Settings):
         le=1000,
         description="epochs for mask schemes, with an original and a balanced to match; by default as many as all others",
     )
+    attention: AttentionSettings = Field(AttentionSettings(), description="how the classifiers' attention is measured")
     seeds: tuple[int, ...] = Field(
         (0,), min_length=1, max_length=100, description="one training of each variant per seed"
     )
@@ -149,6 +151,14 @@ class ExperimentConfig(_Settings):
     def reference_name(self, kind: str, epochs: int) -> str:
         """Return what the "original" or "balanced" is called that was trained for so many epochs."""
         return kind if epochs == self.lengths[0] else f"{kind}_{epochs}_epochs"
+
+    def original_of(self, variant: str) -> str:
+        """Return the name of the original that a variant is compared with: the one trained for as many epochs."""
+        epochs = {choice.name: self.epochs_of(choice) for choice in self.schemes}
+        epochs |= {
+            self.reference_name(kind, count): count for count in self.lengths for kind in ("original", "balanced")
+        }
+        return self.reference_name("original", epochs.get(variant, self.lengths[0]))
 
 
 def _parts_of_name(name: str) -> dict[str, Any]:

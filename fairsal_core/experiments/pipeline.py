@@ -25,9 +25,11 @@ from fairsal_core.classifiers import (
 from fairsal_core.device import pick_device
 from fairsal_core.errors import unknown_name
 from fairsal_core.experiments.artifacts import artifact
+from fairsal_core.experiments.attention import explain_variants
 from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, parse_config
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
+from fairsal_core.experiments.roi_choice import check_roi
 from fairsal_core.faces import (
     CELLS,
     DEMO,
@@ -115,8 +117,9 @@ def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
 def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     """Train and evaluate every variant for every seed, and write the results into the run directory.
 
-    Writes `versions.json`, `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `predictions.parquet`, the
-    same of the other held-out split as `validation.parquet` if that has faces in each cell, and, last, `results.parquet`.
+    Writes `versions.json`, `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `attention/` and
+    `attention.parquet`, `predictions.parquet`, the same of the other held-out split as `validation.parquet` if that has faces in each cell,
+    and, last, `results.parquet`.
     """
     device = pick_device(config.device)
     report.stage("faces", share=0.08)
@@ -131,7 +134,8 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
 
     report.stage("region classifier", share=0.3 if _needs_regions(config) else 0.02)
     regions = find_regions(config, faces, device, report) if config.schemes else None
-    share = (0.98 - (0.38 if _needs_regions(config) else 0.1)) / len(config.seeds)
+    explaining = 0.05 * bool(config.attention.explainers)
+    share = (0.98 - explaining - (0.38 if _needs_regions(config) else 0.1)) / len(config.seeds)
     judged: dict[str, list[pd.DataFrame]] = {PREDICTIONS: [], VALIDATION: []}
     for seed in config.seeds:
         report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
@@ -147,6 +151,10 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
             for name, held_out in ((PREDICTIONS, test), (VALIDATION, validation)):
                 if held_out:
                     judged[name] += list(_evaluate(config, variant, seed, classifier, held_out, regions, maps, device))
+
+    if explaining:
+        names = [variant.name for variant in variants]
+        explain_variants(config, config.attention, test, names, run, device, report, explaining)
 
     report.stage("results", share=0.02)
     for name, parts in judged.items():
@@ -192,12 +200,14 @@ def plan_variants(config: ExperimentConfig, faces: FaceDataset) -> list[Variant]
     Raises
     ------
     FairsalError
-        If an attribute does not exist, or a cell has too few faces.
+        If an attribute does not exist, a cell has too few faces, or the region of interest does not fit.
     """
     for attribute in (config.target, config.confounder):
         if attribute not in faces.attributes.columns:
             raise unknown_name("attribute", attribute, faces.attributes.columns)
     biased_subset(faces, config.target, config.confounder, config.counts)
+    if config.attention.explainers:
+        check_roi(config.attention.roi, config.confounder, faces, schemes=bool(config.schemes))
     counts = {ORIGINAL: config.counts}
     if config.balanced:
         counts[BALANCED] = balanced_counts(faces, config.target, config.confounder, config.counts.total)

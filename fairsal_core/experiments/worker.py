@@ -26,7 +26,10 @@ from fairsal_core.home import workspace
 
 Job = Callable[[dict[str, Any], Path, Report], None]
 
-JOBS: Mapping[str, str] = {"experiment": "fairsal_core.experiments.pipeline:run_job"}
+JOBS: Mapping[str, str] = {
+    "experiment": "fairsal_core.experiments.pipeline:run_job",
+    "explain": "fairsal_core.experiments.attention:run_job",
+}
 
 LOCK_FD_VARIABLE = "FAIRSAL_LOCK_FD"
 QUEUE_SECONDS = 0.2

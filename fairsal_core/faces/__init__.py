@@ -5,8 +5,8 @@ from fairsal_core.faces.dataset import FaceDataset
 from fairsal_core.faces.decoding import decode_image, to_square
 from fairsal_core.faces.demo import CELEBA_ATTRIBUTES, DRAWN_ATTRIBUTES, draw_demo_faces, draw_face
 from fairsal_core.faces.packing import pack, packing_key, undecodable_files
-from fairsal_core.faces.parts import PART_OF, part_mask
-from fairsal_core.faces.roi import Roi
+from fairsal_core.faces.parts import PART_OF, part_mask, part_roi
+from fairsal_core.faces.roi import ROI_PRESETS, AnyRoi, PixelRoi, Roi, roi_area
 from fairsal_core.faces.sources import DEMO, demo_folder, load_faces
 from fairsal_core.faces.subsets import (
     CELLS,
@@ -28,9 +28,12 @@ __all__ = [
     "DEMO",
     "DRAWN_ATTRIBUTES",
     "PART_OF",
+    "ROI_PRESETS",
+    "AnyRoi",
     "Cell",
     "CellCounts",
     "FaceDataset",
+    "PixelRoi",
     "Roi",
     "balanced_counts",
     "balanced_test",
@@ -49,6 +52,8 @@ __all__ = [
     "pack",
     "packing_key",
     "part_mask",
+    "part_roi",
+    "roi_area",
     "to_square",
     "undecodable_files",
 ]

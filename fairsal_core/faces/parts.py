@@ -12,6 +12,7 @@ from PIL import Image
 
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.faces.dataset import FaceDataset
+from fairsal_core.faces.roi import PixelRoi
 
 PART_OF: dict[str, tuple[int, ...]] = {
     "Blond_Hair": (13,),
@@ -43,3 +44,23 @@ def part_mask(faces: FaceDataset, name: str, attribute: str, size: int = 128) ->
     except (OSError, SyntaxError, ValueError) as error:
         raise FairsalError(f"The part mask {path} does not decode; the file may be cut short or damaged.") from error
     return np.isin(labels, PART_OF[attribute])
+
+
+def part_roi(faces: FaceDataset, attribute: str, size: int = 128) -> PixelRoi:
+    """Return each face's own region, where the part lives that shows `attribute`; empty for a face whose mask is missing.
+
+    Raises
+    ------
+    FairsalError
+        If the set has no part masks at all, or none for this attribute.
+    """
+    if attribute not in PART_OF:
+        raise unknown_name("part mask for attribute", attribute, PART_OF)
+    if faces.parts_folder is None:
+        raise FairsalError(f"'{faces.name}' has no part masks; choose another region of interest.")
+    known = {path.stem for path in faces.parts_folder.glob("*.png")}
+    masks = np.zeros((len(faces), size, size), dtype=bool)
+    for row, name in enumerate(faces.names):
+        if Path(name).stem in known:
+            masks[row] = part_mask(faces, name, attribute, size)
+    return PixelRoi(masks)

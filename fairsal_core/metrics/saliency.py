@@ -260,7 +260,7 @@ def rddt(q: Maps, p: Maps, roi: Region, test: Test = "wilcoxon", alpha: float = 
     FairsalError
         As for `adr`, or if test or alpha do not fit.
     """
-    return _one_sided(adr(q, p, roi), test, alpha)
+    return one_sided_test(adr(q, p, roi), test, alpha)
 
 
 def det(
@@ -292,7 +292,7 @@ def det(
     The paper describes an unpaired rank test of the pixels of one image. Neighbouring pixels are not independent, so
     its p-value means little; the authors' code tests the per-image difference of means over images, as is done here.
     """
-    return _one_sided(inside_minus_outside(p, roi, outside), test, alpha)
+    return one_sided_test(inside_minus_outside(p, roi, outside), test, alpha)
 
 
 def inside_minus_outside(p: Maps, roi: Region, outside: Literal["mean", "zeros_kept"] = "mean") -> Values:
@@ -325,16 +325,16 @@ def inside_minus_outside(p: Maps, roi: Region, outside: Literal["mean", "zeros_k
 
 
 def summarise(values: Values, level: float = LEVEL, replicates: int = 2000, seed: int = 0) -> Summary:
-    """Return mean, median and an interval of per-image values (N,), and what was left out.
+    """Return mean, median and an interval of per-image values, and what was left out.
 
     Parameters
     ----------
-    values : array, (N,)
-        Of a metric; NaN and infinities are counted and left out.
+    values : array, (N,) or (S, N)
+        Of a metric, with S seeds' classifiers on the same images; NaN and infinities are counted and left out.
     level : float
         Of the interval, in (0, 1).
     replicates, seed : int
-        Of the bootstrap over images.
+        Of the bootstrap over images, drawn once for all seeds, and over seeds.
 
     Raises
     ------
@@ -348,25 +348,45 @@ def summarise(values: Values, level: float = LEVEL, replicates: int = 2000, seed
     (0.3, 2, 1)
     """
     values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1:
-        raise FairsalError(f"Expected one value an image, shape (N,), got {values.shape}.")
-    finite = values[np.isfinite(values)]
-    n, n_nan = len(finite), int(np.isnan(values).sum())
-    n_infinite = len(values) - n - n_nan
+    if values.ndim not in (1, 2):
+        raise FairsalError(f"Expected one value an image, shape (N,), or (S, N) with seeds; got {values.shape}.")
+    by_seed = np.atleast_2d(values)
+    finite = np.isfinite(by_seed)
+    usable = finite.any(axis=0)
+    n = int(usable.sum())
+    n_infinite = int(np.isinf(by_seed[:, ~usable]).any(axis=0).sum())
+    n_nan = int((~usable).sum()) - n_infinite
     if n == 0:
         return Summary(math.nan, math.nan, Interval(math.nan, math.nan), 0, n_nan, n_infinite)
-    interval = Interval(math.nan, math.nan) if n < 2 else _bootstrap_mean(finite, level, replicates, seed)
-    return Summary(float(finite.mean()), float(np.median(finite)), interval, n, n_nan, n_infinite)
+    known, finite = np.where(finite, by_seed, 0.0)[:, usable], finite[:, usable]
+    interval = Interval(math.nan, math.nan) if n < 2 else _bootstrap_mean(known, finite, level, replicates, seed)
+    per_image = known.sum(axis=0) / finite.sum(axis=0)
+    mean = float(known.sum() / finite.sum())
+    return Summary(mean, float(np.median(per_image)), interval, n, n_nan, n_infinite)
 
 
-def _bootstrap_mean(values: Values, level: float, replicates: int, seed: int) -> Interval:
+def _bootstrap_mean(known: Values, finite: Mask, level: float, replicates: int, seed: int) -> Interval:
+    """Draw seeds and images with replacement; `known` (S, N) is 0 where `finite` is not."""
+    seeds, images = known.shape
     generator = np.random.default_rng(seed)
-    rows = max(1, _CHUNK_DRAWS // len(values))
-    means = [
-        values[generator.integers(len(values), size=(min(rows, replicates - start), len(values)))].mean(axis=1)
-        for start in range(0, replicates, rows)
-    ]
+    rows = max(1, _CHUNK_DRAWS // images)
+    means = []
+    for start in range(0, replicates, rows):
+        size = min(rows, replicates - start)
+        drawn_seeds = np.ones((1, 1))
+        if seeds > 1:
+            drawn_seeds = generator.multinomial(seeds, [1 / seeds] * seeds, size=size).astype(np.float64)
+        drawn = generator.integers(images, size=(size, images))
+        total, count = (_drawn_total(drawn_seeds, part, drawn) for part in (known, finite))
+        means.append((total / np.maximum(count, 1))[count > 0])
     return percentile_interval(np.concatenate(means), level)
+
+
+def _drawn_total(drawn_seeds: Values, values: Values | Mask, drawn: NDArray[np.int64]) -> Values:
+    """Return the sum over drawn seeds and images, (R,), of values (S, N)."""
+    weighted = np.einsum("rs,sn->rn", drawn_seeds, values.astype(np.float64))
+    chosen: Values = weighted[0][drawn] if len(weighted) == 1 else np.take_along_axis(weighted, drawn, axis=1)
+    return np.asarray(chosen.sum(axis=1))
 
 
 def _per_image(measure: Callable[..., Values], roi: Region, *maps: Maps, within: bool = False) -> Values:
@@ -468,8 +488,11 @@ def _fraction(inside: Values, maps: Values) -> Values:
     return fraction
 
 
-def _one_sided(differences: Values, test: Test, alpha: float) -> RegionTest:
-    """Test that differences (N,) lie above zero; NaN are left out and counted."""
+def one_sided_test(differences: Values, test: Test = "wilcoxon", alpha: float = 0.01) -> RegionTest:
+    """Test that differences (N,) lie above zero; NaN are left out and counted.
+
+    What `rddt` does with `adr`'s values and `det` with `inside_minus_outside`'s, for values that are there already.
+    """
     if test not in get_args(Test):
         raise unknown_name("test", test, get_args(Test))
     if not 0 < alpha < 1:
@@ -503,3 +526,36 @@ def _student(differences: Values) -> tuple[float, float, float]:
     effect = mean / spread if spread else math.copysign(math.inf, mean)
     statistic = effect * math.sqrt(n)
     return statistic, float(stats.t.sf(statistic, n - 1)), effect
+
+
+def rank_correlation(q: Maps, p: Maps) -> Values:
+    """Return Spearman's rank correlation of the pixels of two maps, for each image: (N, H, W) -> (N,), in [-1, 1].
+
+    1: the same order of pixels; about 0: nothing in common. NaN where a map is constant or holds a NaN or an infinity.
+
+    References
+    ----------
+    Adebayo et al. (2018), *Sanity Checks for Saliency Maps*: maps should change when the weights are randomised.
+
+    Raises
+    ------
+    FairsalError
+        If shapes do not fit.
+
+    Examples
+    --------
+    >>> rank_correlation(np.array([[[1.0, 2.0, 9.0]]]), np.array([[[3.0, 2.0, 1.0]]])).tolist()
+    [-1.0]
+    """
+    first, second = _checked(q), _checked(p)
+    if first.shape != second.shape:
+        raise FairsalError(f"Maps to compare have one shape; got {first.shape} and {second.shape}.")
+    return np.array([_spearman(one, other) for one, other in zip(first, second, strict=True)], dtype=np.float64)
+
+
+def _spearman(first: Maps, second: Maps) -> float:
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return math.nan
+    one, other = (stats.rankdata(maps, axis=None) - (maps.size + 1) / 2 for maps in (first, second))
+    scale = math.sqrt(float((one**2).sum()) * float((other**2).sum()))
+    return float((one * other).sum()) / scale if scale else math.nan

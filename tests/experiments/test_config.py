@@ -188,3 +188,13 @@ def test_the_papers_preset() -> None:
 def test_an_unknown_preset() -> None:
     with pytest.raises(FairsalError, match="no preset 'papr'; did you mean 'paper'"):
         preset_settings("papr")
+
+
+def test_each_variant_is_compared_with_the_original_of_its_length() -> None:
+    config = parse_config(
+        {"schemes": ["general_mask@0.7", "general_noise@0.7"], "mask_epochs": 3, "training": {"epochs": 5}}
+    )
+    assert config.original_of("general_noise@0.7") == config.original_of("balanced") == "original"
+    assert config.original_of("general_mask@0.7") == config.original_of("balanced_3_epochs") == "original_3_epochs"
+    for original in ("original", "original_3_epochs"):
+        assert config.original_of(original) == original

@@ -28,6 +28,7 @@ SETTINGS: dict[str, Any] = {
     "training": {"epochs": 1, "batch_size": 10, "learning_rate": 1e-3},
     "seeds": [0, 3],
     "test_per_cell": 2,
+    "attention": {"explainers": ["none"]},  # test_attention.py's business
     "device": "cpu",
 }
 VARIANTS = ["original", "balanced", "specific_mask@0.6", "specific_noise@0.7"]

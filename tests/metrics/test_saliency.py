@@ -21,6 +21,8 @@ from fairsal_core.metrics.saliency import (
     inside_minus_outside,
     magnitude,
     mrr,
+    one_sided_test,
+    rank_correlation,
     rddt,
     rrf,
     summarise,
@@ -374,3 +376,49 @@ def test_errors() -> None:
         magnitude(p[0])
     with pytest.raises(FairsalError, match="one value an image"):
         summarise(p)
+
+
+def test_a_summary_over_seeds() -> None:
+    generator = np.random.default_rng(3)
+    values = generator.normal(size=(4, 200)) + generator.normal(size=(4, 1)) * 2  # seeds differ more than images
+    values[1, 5], values[:, 7], values[2, 9] = NAN, NAN, np.inf
+    summary = summarise(values)
+    finite = np.where(np.isfinite(values), values, NAN)
+    assert summary.mean == pytest.approx(np.nanmean(finite))
+    assert (summary.n, summary.n_nan, summary.n_infinite) == (199, 1, 0)
+    # Slow twin of the interval: draw seeds and images one by one.
+    means = []
+    for _ in range(600):
+        seeds, images = generator.integers(4, size=4), generator.integers(200, size=200)
+        means.append(np.nanmean(finite[seeds][:, images]))
+    low, high = np.quantile(means, [0.025, 0.975])
+    assert summary.interval == pytest.approx((low, high), abs=0.25 * (high - low))
+    of_one = summarise(values[0]).interval
+    assert summary.interval.high - summary.interval.low > 2 * (of_one.high - of_one.low)
+    assert summarise(values[:1]) == summarise(values[0])
+
+
+def test_the_tests_take_values_too() -> None:
+    q, p = maps(12, 1), maps(12, 2)
+    assert one_sided_test(adr(q, p, RECTANGLE)) == rddt(q, p, RECTANGLE)
+    assert one_sided_test(inside_minus_outside(p, RECTANGLE), "t", 0.2) == det(p, RECTANGLE, "t", 0.2)
+
+
+# Rank correlation
+
+
+@pytest.mark.parametrize("decimals", [1, 8])
+def test_rank_correlation_against_scipy(decimals: int) -> None:
+    q, p = maps(5, 1).round(decimals), maps(5, 2).round(decimals)  # one decimal: many ties
+    p[1:3] += q[1:3]
+    expected = [stats.spearmanr(one.ravel(), other.ravel()).statistic for one, other in zip(q, p, strict=True)]
+    np.testing.assert_allclose(rank_correlation(q, p), expected, rtol=1e-10)
+    np.testing.assert_allclose(rank_correlation(q, q**3), 1)
+
+
+def test_rank_correlation_of_nothing() -> None:
+    q, p = maps(3, 1), maps(3, 2)
+    p[0], p[1, 0, 0] = 0.2, NAN
+    assert np.isnan(rank_correlation(q, p)).tolist() == [True, True, False]
+    with pytest.raises(FairsalError, match="have one shape"):
+        rank_correlation(q, p[:2])

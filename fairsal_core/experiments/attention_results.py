@@ -1,0 +1,266 @@
+"""What the explain stage left: summaries and maps, read from a run, and measured again against another region."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.experiments.attention_settings import RoiChoice
+from fairsal_core.faces import CELLS, AnyRoi, cell_name, group_name
+from fairsal_core.files import read_json
+from fairsal_core.metrics import (
+    adr,
+    dif,
+    hrf,
+    inside_minus_outside,
+    magnitude,
+    mrr,
+    one_sided_test,
+    rrf,
+    summarise,
+)
+
+ATTENTION, FOLDER = "attention.parquet", "attention"
+KEPT_FACES = 128  # whose maps are kept with the run: 4 MB a variant
+ATTENTION_COLUMNS = (
+    "explainer",
+    "roi",
+    "variant",
+    "seed",
+    "metric",
+    "group",
+    "value",
+    "low",
+    "high",
+    "n",
+    "n_nan",
+    "p_value",
+    "rejected",
+)
+_TESTS = {"rddt": "adr", "det": "contrast"}  # test over faces -> the values that it tests
+_OF_ONE = ("rrf", "hrf", "mrr", "contrast")
+_OF_TWO = ("adr", "dif", "rrf_change")
+
+Maps = NDArray[np.float16]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What one explainer found in one run.
+
+    Attributes
+    ----------
+    folder : Path
+        Its folder.
+    about : mapping
+        `explainer`, `method`, `settings`, `roi` (as asked), `roi_used`, `roi_area`, `magnitude`, `faces` (explained),
+        `variants`, `originals` (which each is compared with), `seeds`, `maps_of_seed`.
+    values : DataFrame
+        One row per variant, seed and face: `target`, `confounder`, `peak`, diagnostics, and every metric's value.
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+    values: pd.DataFrame
+
+    @property
+    def faces(self) -> list[str]:
+        """Names of the faces whose maps are kept, in the maps' order."""
+        seed = self.about["maps_of_seed"]
+        first = self.values[(self.values["seed"] == seed) & (self.values["variant"] == self.about["variants"][0])]
+        return [str(name) for name in first["face"].iloc[:KEPT_FACES]]
+
+    def maps(self, variant: str) -> Maps:
+        """Return the kept signed maps (F, H, W) of a variant, each divided by its largest magnitude."""
+        maps: Maps = np.load(self.folder / "maps" / f"{variant}.npy", mmap_mode="r")
+        return maps
+
+    def peaks(self, variant: str) -> NDArray[np.float32]:
+        """Return the largest magnitude of each kept map, in logits."""
+        of = self.values[(self.values["seed"] == self.about["maps_of_seed"]) & (self.values["variant"] == variant)]
+        peaks: NDArray[np.float32] = of["peak"].to_numpy(dtype=np.float32)[:KEPT_FACES]
+        return peaks
+
+    def means(self, variant: str) -> NDArray[np.float32]:
+        """Return the mean signed map of each of the four cells, (4, H, W), over all explained faces and seeds."""
+        means: NDArray[np.float32] = np.load(self.folder / "means" / f"{variant}.npy")
+        return means
+
+
+def read_attention(run: Path) -> pd.DataFrame:
+    """Return the summaries of all explainers of a run, with the columns ATTENTION_COLUMNS; empty if it has none.
+
+    Raises
+    ------
+    FairsalError
+        If the file is there and cannot be read.
+    """
+    if not (run / ATTENTION).is_file():
+        return pd.DataFrame(columns=list(ATTENTION_COLUMNS))
+    try:
+        return pd.read_parquet(run / ATTENTION)
+    except (OSError, ValueError) as error:
+        raise FairsalError(f"{run / ATTENTION} cannot be read ({str(error)[:120]}).") from error
+
+
+def list_attention(run: Path) -> list[Attention]:
+    """Return what each explainer found in a run, in the order of their names."""
+    folders = sorted(
+        path.parent for path in (run / FOLDER).glob("*/about.json") if not path.parent.name.startswith(".")
+    )
+    try:
+        return [
+            Attention(folder, read_json(folder / "about.json"), pd.read_parquet(folder / "faces.parquet"))
+            for folder in folders
+        ]
+    except (OSError, ValueError) as error:
+        raise FairsalError(f"The attention of run {run.name} cannot be read ({str(error)[:120]}).") from error
+
+
+def measure_again(attention: Attention, roi: AnyRoi, target: str, confounder: str, name: str) -> pd.DataFrame:
+    """Return the summaries against another region, from the maps that are kept: those of one seed.
+
+    Parameters
+    ----------
+    attention : Attention
+        What an explainer found.
+    roi : Roi or PixelRoi
+        The region; a mask for each face is in the order of `attention.faces`.
+    target, confounder : str
+        Attribute names, for naming the groups.
+    name : str
+        The region in words.
+
+    Returns
+    -------
+    DataFrame
+        Columns ATTENTION_COLUMNS.
+    """
+    seed, variants = attention.about["maps_of_seed"], attention.about["variants"]
+    values = attention.values[attention.values["seed"] == seed]
+    scaling = attention.about["magnitude"]
+    originals = attention.about["originals"]
+    magnitude_of = {name: magnitudes(attention.maps(name), attention.peaks(name), scaling) for name in variants}
+    parts = []
+    for variant, after in magnitude_of.items():
+        about = values[values["variant"] == variant].iloc[: len(after)]
+        kept = about[["variant", "seed", "face", "target", "confounder"]]
+        before = None if originals[variant] == variant else magnitude_of.get(originals[variant])
+        parts.append(kept.assign(**measure(before, after, roi)))
+    table = pd.concat(parts, ignore_index=True)
+    return attention_table(table, target, confounder, str(attention.about["explainer"]), name)
+
+
+def attention_table(
+    values: pd.DataFrame, target: str, confounder: str, explainer: str, roi: RoiChoice | str | None
+) -> pd.DataFrame:
+    """Return the summaries of per-face values: every metric of every variant, per group, for each seed and over all.
+
+    Parameters
+    ----------
+    values : DataFrame
+        One row per variant, seed and face.
+    target, confounder : str
+        Attribute names, for naming the groups.
+    explainer : str
+        Its name.
+    roi : RoiChoice, str or None
+        The region in words.
+
+    Returns
+    -------
+    DataFrame
+        Columns ATTENTION_COLUMNS. `seed` is missing where all seeds are taken together. `value` is the mean over faces
+        with its 95% bootstrap interval `low` to `high` (over faces, and over seeds where there are several); for the
+        tests `rddt` and `det` it is the effect size, and `p_value` and `rejected` are filled. `n` counts faces with a
+        value, `n_nan` those without.
+    """
+    named = roi.name if isinstance(roi, RoiChoice) else roi
+    metrics = [name for name in (*_OF_ONE, *_OF_TWO, "peak") if name in values.columns]
+    rows = []
+    for variant, part in values.groupby("variant", sort=False):
+        seeds = list(dict.fromkeys(part["seed"]))
+        by_metric = {name: part.pivot(index="face", columns="seed", values=name).to_numpy(float).T for name in metrics}
+        faces = part.drop_duplicates("face").sort_values("face")  # pivot sorts too
+        groups = _groups(faces["target"].to_numpy(bool), faces["confounder"].to_numpy(bool), target, confounder)
+        for chosen, seed in [*(([row], seed) for row, seed in enumerate(seeds)), (list(range(len(seeds))), pd.NA)]:
+            about = {"explainer": explainer, "roi": named, "variant": variant, "seed": seed}
+            for group, members in groups.items():
+                inside = {name: numbers[chosen][:, members] for name, numbers in by_metric.items()}
+                rows += [{**about, "group": group, **row} for row in _rows(inside)]
+    table = pd.DataFrame(rows, columns=list(ATTENTION_COLUMNS))
+    return table.astype({"seed": "Int64", "rejected": "boolean", "p_value": float, "roi": "string"})
+
+
+def _rows(values: Mapping[str, Values]) -> Iterator[dict[str, Any]]:
+    """Give one row a metric and test, of values (S, N); nothing for a metric that the variant does not have."""
+    for name, numbers in values.items():
+        if np.isnan(numbers).all() and name in _OF_TWO:
+            continue  # the original, which is compared with nothing
+        summary = summarise(numbers)
+        yield {
+            "metric": name,
+            "value": summary.mean,
+            "low": summary.interval.low,
+            "high": summary.interval.high,
+            "n": summary.n,
+            "n_nan": summary.n_nan + summary.n_infinite,
+        }
+    for name, tested in _TESTS.items():
+        if tested not in values or np.isnan(values[tested]).all():
+            continue
+        result = one_sided_test(_mean_over_seeds(values[tested]))
+        yield {
+            "metric": name,
+            "value": result.effect_size,
+            "n": result.n,
+            "n_nan": result.n_nan,
+            "p_value": result.p_value,
+            "rejected": result.rejected,
+        }
+
+
+def _mean_over_seeds(values: Values) -> Values:
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        mean: Values = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+    return mean
+
+
+def _groups(
+    targets: NDArray[np.bool_], confounders: NDArray[np.bool_], target: str, confounder: str
+) -> dict[str, NDArray[np.bool_]]:
+    groups = {"all": np.ones(len(targets), dtype=bool)}
+    groups |= {group_name(target, value): targets == value for value in (True, False)}
+    for cell in CELLS:
+        groups[cell_name(target, confounder, cell)] = (targets == cell.target) & (confounders == cell.confounder)
+    return groups
+
+
+def measure(
+    before: NDArray[np.floating[Any]] | None, after: NDArray[np.floating[Any]], roi: AnyRoi
+) -> dict[str, Values]:
+    """Return each face's value of each metric; of those that compare NaN, where there is nothing to compare with."""
+    fraction = rrf(after, roi)
+    values = {"rrf": fraction, "hrf": hrf(after, roi), "mrr": mrr(after, roi)}
+    values["contrast"] = inside_minus_outside(after, roi)
+    if before is None:
+        return values | {name: np.full(len(after), np.nan) for name in _OF_TWO}
+    return values | {
+        "adr": adr(before, after, roi),
+        "dif": dif(before, after, roi),
+        "rrf_change": fraction - rrf(before, roi),
+    }
+
+
+def magnitudes(maps: Maps, peaks: NDArray[np.floating[Any]], mode: str) -> NDArray[np.floating[Any]]:
+    signed = np.asarray(maps, dtype=np.float32)
+    if mode == "raw":
+        return magnitude(signed * peaks[:, None, None].astype(np.float32), "raw")
+    return magnitude(signed)
