@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fairsal_core.errors import CancelledError, FairsalError
+from fairsal_core.errors import CancelledError, FairsalError, sentence
 from fairsal_core.progress import Eta
 
 _NESTED = ("regions", "training", "attention")  # settings of an experiment that are models of their own
@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result: dict[str, Any] = options.command(options)
     except FairsalError as error:
         print(f"fairsal: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"fairsal: {sentence(error)}", file=sys.stderr)
         return 1
     except (CancelledError, KeyboardInterrupt):
         print("fairsal: stopped", file=sys.stderr)

@@ -1,6 +1,7 @@
 """What all tests share: a workspace that is not anyone's, drawn faces, tiny CelebA folders, the real sample."""
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,6 +54,20 @@ def make_celeba(tmp_path: Path) -> MakeCeleba:
         return write_celeba(tmp_path / name, attributes, (numbers % 3).tolist(), **options)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A workspace on a file system of 512 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("may not mount a small file system here (needs root)")
+    monkeypatch.setenv("FAIRSAL_HOME", str(disk))
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
 
 
 @pytest.fixture(scope="session")

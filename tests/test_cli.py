@@ -129,3 +129,8 @@ def test_bad_settings_are_one_sentence(
     output = capsys.readouterr()
     assert sentence in output.err + output.out
     assert "Traceback" not in output.err + output.out
+
+
+def test_a_full_disk_is_one_sentence(small_disk: Path, make_celeba, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pack", "--data", str(make_celeba(count=12))]) == 1
+    assert capsys.readouterr().err.endswith("fairsal: The disk is full: free some space and start again.\n")

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from fairsal_core.errors import FairsalError, sentence
 from fairsal_core.faces import DEMO, FaceDataset, load_faces
 from fairsal_core.home import data_roots
 from fairsal_core.progress import Eta
@@ -29,7 +30,12 @@ def choose_source(key: str) -> str:
 
 
 def get_faces(source: str) -> FaceDataset:
-    """Return packed faces; the first time behind a progress bar, while they are drawn and packed."""
+    """Return packed faces; the first time behind a progress bar, while they are drawn and packed.
+
+    Raises FairsalError for a folder that is not on offer, whatever the browser asks for, and for one that cannot be used.
+    """
+    if source not in sources():
+        raise FairsalError(f"'{source}' is not among the data on offer; FAIRSAL_DATA_ROOTS names the folders.")
     loaded = _loaded()
     if source in loaded:
         return loaded[source]
@@ -42,8 +48,12 @@ def get_faces(source: str) -> FaceDataset:
             fraction, text=f"{message}: {done:,.0f} of {total:,.0f}" + (f", {left:.0f} s left" if left else "")
         )
 
-    loaded[source] = load_faces(source, show)
-    place.empty()
+    try:
+        loaded[source] = load_faces(source, show)
+    except OSError as error:  # a full disk, or a cache that may not be written
+        raise FairsalError(sentence(error)) from error
+    finally:
+        place.empty()
     return loaded[source]
 
 

@@ -205,20 +205,6 @@ def test_what_goes_on_or_is_finished_is_not_resumed(start: Start, home: Path, by
 # ---- disks
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A workspace on a file system of 512 kB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("may not mount a small file system here (needs root)")
-    monkeypatch.setenv("FAIRSAL_HOME", str(disk))
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
 def test_a_full_disk_while_working(small_disk: Path, start: Start) -> None:
     run = start("fills_a_real_disk")
     assert truth(run) == ["interrupted"]  # not even the end could be written

@@ -84,7 +84,7 @@ def test_identities_given_twice(make_celeba: MakeCeleba) -> None:
     root = make_celeba(identity={"000001.jpg": 5})
     with (root / "identity_CelebA.txt").open("a") as file:
         file.write("000001.jpg 6\n")
-    with pytest.raises(FairsalError, match=r"identity_CelebA\.txt lists 000001\.jpg more than once"):
+    with pytest.raises(FairsalError, match=r"identity_CelebA\.txt, line 2 lists 000001\.jpg more than once"):
         load_celeba(root)
 
 
@@ -111,7 +111,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         (ATTRIBUTES, "Male Blond_Hair", "Male Male", "names the attribute Male more than once"),
         (ATTRIBUTES, "000002.jpg -1", "000002.jpg  2", r"'Male' of 000002\.jpg is 2, but attributes are -1 or 1"),
         (ATTRIBUTES, "000002.jpg -1", "000002.jpg 300", r"'Male' of 000002\.jpg is 300"),
-        (ATTRIBUTES, "000002.jpg -1", "000002.jpg  x", "line 4: a label is not a whole number"),
+        (ATTRIBUTES, "000002.jpg -1", "000002.jpg  x", "line 4: 'Male' of 000002\\.jpg is x"),
         (ATTRIBUTES, "000002.jpg", "000001.jpg", r"lists 000001\.jpg more than once"),
         (ATTRIBUTES, "000002.jpg", "../../etc/passwd", r"names '\.\./\.\./etc/passwd', which is not a file in"),
         (ATTRIBUTES, "000002.jpg", "..\\000002.jpg", "which is not a file in the image folder"),

@@ -162,3 +162,37 @@ def test_drawn_faces_pack_whole(drawn: FaceDataset) -> None:
     assert len(drawn) == 240
     assert drawn.images.shape == (240, 128, 128, 3)
     assert len(np.unique(drawn.images.reshape(240, -1), axis=0)) == 240
+
+
+def test_a_full_disk_is_an_error_and_no_crash(small_disk: Path, make_celeba: MakeCeleba) -> None:
+    """Without room reserved first, writing to the memory map would kill the process, and with it the server."""
+    faces = load_celeba(make_celeba(count=12))  # 576 kB packed, on a disk of 512
+    with pytest.raises(OSError, match="No space left"):
+        pack(faces, small_disk / "cache")
+    assert [path.name for path in small_disk.glob("cache/*/*")] == ["lock"]
+    assert len(pack(faces.take([0, 1, 2]), small_disk / "cache")) == 3
+
+
+@pytest.mark.parametrize("file", ["images.npy", "manifest.json"])
+@pytest.mark.parametrize("damage", ["cut", "rubbish", "gone", "empty"])
+def test_a_damaged_cache_is_packed_again(make_celeba: MakeCeleba, tmp_path: Path, file: str, damage: str) -> None:
+    faces = load_celeba(make_celeba())
+    whole = np.array(pack(faces, tmp_path).images)
+    (path,) = tmp_path.glob(f"*/{file}")
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "gone":
+        path.write_bytes({"cut": content[: len(content) // 2], "rubbish": b"rubbish" * 99, "empty": b""}[damage])
+    np.testing.assert_array_equal(pack(faces, tmp_path).images, whole)
+
+
+@pytest.mark.parametrize("file", ["partial.json", "images.partial.npy"])
+def test_a_damaged_beginning_is_begun_again(
+    make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path, file: str
+) -> None:
+    faces = load_celeba(make_celeba(count=10))
+    with pytest.raises(CancelledError):
+        pack(faces, tmp_path / "a", progress=stop_at(8))
+    (path,) = tmp_path.glob(f"a/*/{file}")
+    path.write_bytes(path.read_bytes()[:20])
+    np.testing.assert_array_equal(pack(faces, tmp_path / "a").images, pack(faces, tmp_path / "b").images)

@@ -1,0 +1,85 @@
+"""Whatever lies in the data folders or is uploaded, a page says one sentence and never shows a traceback."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.faces import DEMO, FaceDataset, load_faces
+from fairsal_core.progress import Progress
+from pages.components.data import get_faces
+from tests.conftest import MakeCeleba
+from tests.faces.corpus import FIVE, FOLDERS, IMAGES
+from tests.pages.conftest import APP, OpenPage
+
+pytestmark = pytest.mark.timeout(120)
+SOME_IMAGES = [case for case in IMAGES if "image" not in case[2] and "pixels" not in case[2]][::5]
+SOME_FOLDERS = [case for case in FOLDERS if case.expected not in ("faces", FIVE) and "MB" not in case.name][::9]
+
+
+@pytest.fixture
+def folders(drawn: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Path]], None]:
+    """Offer these folders as data, beside a small set in the place of the 6,000 drawn faces."""
+
+    def load(source: str, progress: Progress) -> FaceDataset:
+        return drawn if source == DEMO else load_faces(source, progress)
+
+    def offer(roots: list[Path]) -> None:
+        monkeypatch.setenv("FAIRSAL_DATA_ROOTS", os.pathsep.join(map(str, roots)))
+
+    monkeypatch.setattr("pages.components.data.load_faces", load)
+    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / "home"))
+    st.cache_resource.clear()
+    return offer
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_bad_uploads(open_page: OpenPage) -> None:
+    app = open_page("attribution")
+    app.segmented_control(key="origin").set_value("Upload").run()
+    for name, make, _ in SOME_IMAGES:
+        app.file_uploader(key="upload").set_value((f"{name}.png", make(), "image/png")).run()
+        assert not app.exception, name
+        assert [error.value.startswith(f"{name}.png ") for error in app.error] == [True], name
+
+
+def test_bad_folders(make_celeba: MakeCeleba, folders: Callable[[list[Path]], None]) -> None:
+    roots = []
+    for number, case in enumerate(SOME_FOLDERS):
+        root = make_celeba(f"root-{number}/faces", layout=case.layout)
+        roots.append(case.damage(root) or root)
+    folders(roots)
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.run()
+    for page, key in (("attribution", "source"), ("training", "train_source")):
+        app.switch_page(f"pages/{page}.py").run()
+        for root, case in zip(roots, SOME_FOLDERS, strict=True):
+            app.selectbox(key=key).set_value(str(root)).run()
+            assert not app.exception, case.name
+            assert len(app.error) == 1, case.name
+            assert "\n" not in app.error[0].value
+
+
+def test_a_folder_that_is_not_on_offer_is_refused(tmp_path: Path) -> None:
+    for folder in ("/etc", str(tmp_path), "../..", ""):
+        with pytest.raises(FairsalError, match="is not among the data on offer"):
+            get_faces(folder)
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(
+    make_celeba: MakeCeleba, tmp_path: Path, folders: Callable[[list[Path]], None]
+) -> None:
+    root = make_celeba()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "cache").write_text("a file where the cache should be")
+    folders([root])
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.run()
+    app.switch_page("pages/attribution.py").run()
+    app.selectbox(key="source").set_value(str(root)).run()
+    assert not app.exception
+    assert ["cache" in error.value for error in app.error] == [True]
