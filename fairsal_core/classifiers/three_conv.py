@@ -3,6 +3,7 @@
 from torch import nn
 
 from fairsal_core.classifiers.dropout import WideDropout
+from fairsal_core.classifiers.pooling import WidePool
 from fairsal_core.tensors import Normalise
 
 
@@ -32,6 +33,6 @@ def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
         nn.Conv2d(inputs, outputs, kernel_size=5, padding="same"),
         WideDropout(0.1),
         nn.BatchNorm2d(outputs),
-        nn.MaxPool2d(2),
+        WidePool(),
         nn.LeakyReLU(0.1),
     )

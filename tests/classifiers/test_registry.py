@@ -33,7 +33,7 @@ def test_the_authors_sizes() -> None:
         "Conv2d",
         "WideDropout",
         "BatchNorm2d",
-        "MaxPool2d",
+        "WidePool",
         "LeakyReLU",
     ]
 
