@@ -3,12 +3,18 @@
 from fairsal_core.experiments.attention import ExplainConfig
 from fairsal_core.experiments.attention_results import Attention, list_attention, measure_again, read_attention
 from fairsal_core.experiments.attention_settings import AttentionSettings, ExplainerChoice, RoiChoice
-from fairsal_core.experiments.changes import changes_table, face_changes
-from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, checked_settings, hash_of, parse_config
-from fairsal_core.experiments.launcher import cancel, resume, run_here, start
-from fairsal_core.experiments.pipeline import (
+from fairsal_core.experiments.changes import changes_table, face_changes, reference_changes
+from fairsal_core.experiments.config import (
     BALANCED,
     ORIGINAL,
+    ExperimentConfig,
+    SchemeChoice,
+    checked_settings,
+    hash_of,
+    parse_config,
+)
+from fairsal_core.experiments.launcher import cancel, resume, run_here, start
+from fairsal_core.experiments.pipeline import (
     available_regions,
     plan_variants,
     run_experiment,
@@ -19,8 +25,10 @@ from fairsal_core.experiments.reporting import Event, Report
 from fairsal_core.experiments.results import (
     CLEAN,
     TREATED,
+    VALIDATION,
     accuracy_and_gap,
     gap_name,
+    natural_table,
     over_all_seeds,
     read_predictions,
     read_results,
@@ -48,6 +56,7 @@ __all__ = [
     "RESUMABLE",
     "TERMINAL",
     "TREATED",
+    "VALIDATION",
     "Attention",
     "AttentionSettings",
     "Event",
@@ -73,6 +82,7 @@ __all__ = [
     "load_run",
     "log_tail",
     "measure_again",
+    "natural_table",
     "over_all_seeds",
     "parse_config",
     "plan_variants",
@@ -81,6 +91,7 @@ __all__ = [
     "read_events",
     "read_predictions",
     "read_results",
+    "reference_changes",
     "region_map_roi",
     "results_table",
     "resume",

@@ -1,10 +1,12 @@
 """What changed from one variant to another on the same test faces, also across runs: numbers, and which faces."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments.results import THRESHOLD, group_of, judged
+from fairsal_core.experiments.results import EVALUATION_KEYS, THRESHOLD, by_evaluation, group_of, judged
 from fairsal_core.metrics import change_estimates
 
 CHANGE_COLUMNS = ("metric", "group", "change", "change_low", "change_high", "n", "seeds")
@@ -50,6 +52,38 @@ def changes_table(before: pd.DataFrame, after: pd.DataFrame, target: str, confou
         for estimate in change_estimates(right_before, right_after, cells)
     ]
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
+
+
+def reference_changes(
+    predictions: pd.DataFrame, reference_of: Callable[[str], str], target: str, confounder: str
+) -> pd.DataFrame:
+    """Return the changes from its reference to each variant, on the same clean or equally treated faces.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in `predictions.parquet`.
+    reference_of : callable
+        The variant that another is compared with, by name, such as `ExperimentConfig.original_of`.
+    target, confounder : str
+        Attribute names, for naming the groups.
+
+    Returns
+    -------
+    DataFrame
+        Columns `variant`, `evaluation`, `treated_by`, `reference` and `CHANGE_COLUMNS`.
+    """
+    there = {tuple(about.values()): part for about, part in by_evaluation(predictions)}
+    tables = []
+    for (variant, evaluation, treated_by), after in there.items():
+        reference = reference_of(variant)
+        before = there.get((reference, evaluation, treated_by))
+        if reference == variant or before is None:
+            continue
+        about = dict(zip([*EVALUATION_KEYS, "reference"], (variant, evaluation, treated_by, reference), strict=True))
+        tables.append(changes_table(before, after, target, confounder).assign(**about))
+    columns = [*EVALUATION_KEYS, "reference", *CHANGE_COLUMNS]
+    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
 def face_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from fairsal_core.faces import DEMO, CellCounts
 from fairsal_core.regions import MEASURES, NETWORKS, RegionTraining
 from fairsal_core.schemes import check_quantile, find_scheme
 
+ORIGINAL, BALANCED = "original", "balanced"
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
@@ -155,10 +156,8 @@ class ExperimentConfig(_Settings):
     def original_of(self, variant: str) -> str:
         """Return the name of the original that a variant is compared with: the one trained for as many epochs."""
         epochs = {choice.name: self.epochs_of(choice) for choice in self.schemes}
-        epochs |= {
-            self.reference_name(kind, count): count for count in self.lengths for kind in ("original", "balanced")
-        }
-        return self.reference_name("original", epochs.get(variant, self.lengths[0]))
+        epochs |= {self.reference_name(kind, count): count for count in self.lengths for kind in (ORIGINAL, BALANCED)}
+        return self.reference_name(ORIGINAL, epochs.get(variant, self.lengths[0]))
 
 
 def _parts_of_name(name: str) -> dict[str, Any]:

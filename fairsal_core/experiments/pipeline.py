@@ -26,7 +26,7 @@ from fairsal_core.device import pick_device
 from fairsal_core.errors import unknown_name
 from fairsal_core.experiments.artifacts import artifact
 from fairsal_core.experiments.attention import explain_variants
-from fairsal_core.experiments.config import ExperimentConfig, SchemeChoice, parse_config
+from fairsal_core.experiments.config import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, parse_config
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
 from fairsal_core.experiments.roi_choice import check_roi
@@ -60,7 +60,6 @@ from fairsal_core.regions import (
 from fairsal_core.schemes import find_scheme, select_pixels
 from fairsal_core.versions import versions
 
-ORIGINAL, BALANCED = "original", "balanced"
 _SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
 _VALIDATION_PER_CELL = 200
 _WATCHED_PER_CELL = 32  # between epochs: enough to see a cell fall behind, in a tenth of a second

@@ -1,6 +1,6 @@
 """From predictions to the table of results: every number of every variant, clean and treated, with its interval."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ THRESHOLD = 0.5
 RESULTS, PREDICTIONS, VALIDATION = "results.parquet", "predictions.parquet", "validation.parquet"
 CLEAN, TREATED = "clean", "treated"
 PREDICTION_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "face", "target", "confounder", "score")
+EVALUATION_KEYS = ("variant", "evaluation", "treated_by")
 RESULT_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "metric", "group", "value", "low", "high", "n")
 
 
@@ -49,16 +50,27 @@ def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd
         cell such as "men with Blond_Hair"; for "gap" it is, for example, "women - men"; for "worst_cell" the cell; for
         the fairness differences between faces with and without the confounder, "all".
     """
-    rows = []
-    for (variant, evaluation, treated_by), part in predictions.groupby(
-        ["variant", "evaluation", "treated_by"], sort=False, observed=True
-    ):
-        about = {"variant": variant, "evaluation": evaluation, "treated_by": treated_by}
+    rows: list[dict[str, Any]] = []
+    for about, part in by_evaluation(predictions):
         correct, cells, seeds = judged(part)
         for index, seed in enumerate(seeds):
             rows += [{**about, "seed": seed, **row} for row in _rows(correct[[index]], cells, target, confounder)]
         rows += [{**about, "seed": pd.NA, **row} for row in _rows(correct, cells, target, confounder)]
-    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)).astype({"seed": "Int64"})
+    return _as_results(rows)
+
+
+def natural_table(predictions: pd.DataFrame, target: str, confounder: str, prevalence: Sequence[int]) -> pd.DataFrame:
+    """Return accuracy and gap as a population would see them whose four cells are as common as `prevalence` says.
+
+    Same columns as `results_table`, over all seeds alone. The cells themselves are those of the equal-cell view.
+    """
+    weights = np.asarray(prevalence)
+    rows: list[dict[str, Any]] = []
+    for about, part in by_evaluation(predictions):
+        correct, cells, _ = judged(part)
+        estimates = subgroup_estimates(correct, cells, prevalence=weights)
+        rows += [{**about, "seed": pd.NA, **row} for row in _as_rows(estimates, target, confounder)]
+    return _as_results(rows)
 
 
 def read_results(run: Path) -> pd.DataFrame:
@@ -72,15 +84,17 @@ def read_results(run: Path) -> pd.DataFrame:
     return _read_table(run, RESULTS, "results", RESULT_COLUMNS)
 
 
-def read_predictions(run: Path) -> pd.DataFrame:
+def read_predictions(run: Path, name: str = PREDICTIONS) -> pd.DataFrame:
     """Return the predictions of a finished run's directory, as `results_table` takes them.
+
+    `VALIDATION` names those on the held-out split that is there to choose by.
 
     Raises
     ------
     FairsalError
         If it has none that can be read.
     """
-    return _read_table(run, PREDICTIONS, "predictions", PREDICTION_COLUMNS)
+    return _read_table(run, name, name.removesuffix(".parquet"), PREDICTION_COLUMNS)
 
 
 def _read_table(run: Path, file: str, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -136,6 +150,16 @@ def gap_name(target: str) -> str:
     return f"{group_name(target, False)} - {group_name(target, True)}"
 
 
+def by_evaluation(predictions: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """Give variant, evaluation and what it is treated by, and the predictions of each."""
+    for keys, part in predictions.groupby(list(EVALUATION_KEYS), sort=False, observed=True):
+        yield dict(zip(EVALUATION_KEYS, map(str, keys), strict=True)), part
+
+
+def _as_results(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)).astype({"seed": "Int64"})
+
+
 def judged(part: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.int64], list[int]]:
     """Return correctness (S, N), the cell of each face (N,), and the seeds."""
     right = part.assign(correct=(part["score"] > THRESHOLD) == part["target"])
@@ -151,7 +175,12 @@ def _rows(
     correct: NDArray[np.bool_], cells: NDArray[np.int64], target: str, confounder: str
 ) -> Iterator[dict[str, Any]]:
     estimates = subgroup_estimates(correct, cells)
-    for estimate in [*estimates, worst_cell(estimates), *fairness_estimates(correct, cells)]:
+    estimates += [worst_cell(estimates), *fairness_estimates(correct, cells)]
+    return _as_rows(estimates, target, confounder)
+
+
+def _as_rows(estimates: Iterable[Estimate], target: str, confounder: str) -> Iterator[dict[str, Any]]:
+    for estimate in estimates:
         yield {
             "metric": estimate.metric,
             "group": group_of(estimate, target, confounder),

@@ -50,7 +50,13 @@ def gap(accuracy_target: float, accuracy_other: float) -> float:
     return accuracy_other - accuracy_target
 
 
-def subgroup_estimates(correct: NDArray[np.bool_], cells: NDArray[np.int64], seed: int = 0) -> list[Estimate]:
+def subgroup_estimates(
+    correct: NDArray[np.bool_],
+    cells: NDArray[np.int64],
+    seed: int = 0,
+    *,
+    prevalence: NDArray[np.floating] | NDArray[np.integer] | None = None,
+) -> list[Estimate]:
     """Return accuracy over all faces, the two target groups and the four cells, and the gap.
 
     Parameters
@@ -61,6 +67,9 @@ def subgroup_estimates(correct: NDArray[np.bool_], cells: NDArray[np.int64], see
         Cell of each face.
     seed : int
         Of the bootstrap.
+    prevalence : array, (4,), optional
+        How common each cell is out there. By default each face counts the same, so that equal cells weigh the same; with
+        it the accuracy over several cells is what a population with these cells would see.
 
     Returns
     -------
@@ -73,17 +82,15 @@ def subgroup_estimates(correct: NDArray[np.bool_], cells: NDArray[np.int64], see
     One classifier's accuracies, and those that are 0 or 1 for all seeds, get Wilson's interval, since no resampling
     tells how sure 0 or 1 is. Everything else is bootstrapped over faces within cells and, with several seeds, over seeds.
     """
-    replicates = _over_seeds(bootstrap_rates(correct, cells, seed=seed), seed)
-    estimates = [
-        _accuracy(correct, cells, replicates, members) for members in _groups() if np.isin(cells, members).any()
-    ]
+    rates = _over_seeds(bootstrap_rates(correct, cells, seed=seed), seed)
     sizes = np.bincount(cells, minlength=len(ALL_CELLS))
-    if not all(np.isin(cells, members).any() for members in (TARGET_CELLS, OTHER_CELLS)):
-        nowhere = Interval(float("nan"), float("nan"))
-        return [*estimates, Estimate(GAP, ALL_CELLS, float("nan"), nowhere, len(cells))]
-    target, other = (_pooled(replicates, sizes, members) for members in (TARGET_CELLS, OTHER_CELLS))
-    values = [float(correct[:, np.isin(cells, members)].mean()) for members in (TARGET_CELLS, OTHER_CELLS)]
-    return [*estimates, Estimate(GAP, ALL_CELLS, gap(*values), percentile_interval(other - target), len(cells))]
+    weights = sizes if prevalence is None else np.where(sizes > 0, prevalence, 0)
+    estimates = [
+        _accuracy(correct, cells, rates, members, weights) for members in _groups() if weights[list(members)].any()
+    ]
+    if prevalence is None:
+        estimates = [_with_wilson(estimate, correct, cells) for estimate in estimates]
+    return [*estimates, _gap(estimates, rates, weights, len(cells))]
 
 
 def worst_cell(estimates: list[Estimate]) -> Estimate:
@@ -178,19 +185,44 @@ def _groups() -> Iterator[tuple[int, ...]]:
 
 
 def _accuracy(
-    correct: NDArray[np.bool_], cells: NDArray[np.int64], replicates: NDArray[np.float64], members: tuple[int, ...]
+    correct: NDArray[np.bool_],
+    cells: NDArray[np.int64],
+    rates: NDArray[np.float64],
+    members: tuple[int, ...],
+    weights: NDArray[np.floating] | NDArray[np.integer],
 ) -> Estimate:
-    chosen = correct[:, np.isin(cells, members)]
-    n = chosen.shape[1]
-    if len(chosen) == 1 or chosen.all() or not chosen.any():
-        return Estimate(ACCURACY, members, float(chosen.mean()), wilson(int(chosen[0].sum()), n), n)
-    sizes = np.bincount(cells, minlength=len(ALL_CELLS))
-    return Estimate(
-        ACCURACY, members, float(chosen.mean()), percentile_interval(_pooled(replicates, sizes, members)), n
-    )
+    filled = [cell for cell in members if weights[cell]]
+    each = [float(correct[:, cells == cell].mean()) for cell in filled]
+    value = float(np.average(each, weights=weights[filled]))
+    faces = int(np.isin(cells, filled).sum())
+    return Estimate(ACCURACY, members, value, percentile_interval(_pooled(rates, weights, members)), faces)
 
 
-def _pooled(replicates: NDArray[np.float64], sizes: NDArray[np.int64], members: tuple[int, ...]) -> NDArray[np.float64]:
-    filled = [cell for cell in members if sizes[cell]]
-    pooled: NDArray[np.float64] = np.average(replicates[:, filled], axis=1, weights=sizes[filled])
+def _with_wilson(estimate: Estimate, correct: NDArray[np.bool_], cells: NDArray[np.int64]) -> Estimate:
+    chosen = correct[:, np.isin(cells, estimate.cells)]
+    if len(chosen) > 1 and chosen.any() and not chosen.all():
+        return estimate
+    return estimate._replace(interval=wilson(int(chosen[0].sum()), estimate.n))
+
+
+def _gap(
+    estimates: list[Estimate],
+    rates: NDArray[np.float64],
+    weights: NDArray[np.floating] | NDArray[np.integer],
+    faces: int,
+) -> Estimate:
+    values = {estimate.cells: estimate.value for estimate in estimates}
+    if TARGET_CELLS not in values or OTHER_CELLS not in values:
+        nan = float("nan")
+        return Estimate(GAP, ALL_CELLS, nan, Interval(nan, nan), faces)
+    target, other = (_pooled(rates, weights, members) for members in (TARGET_CELLS, OTHER_CELLS))
+    value = gap(values[TARGET_CELLS], values[OTHER_CELLS])
+    return Estimate(GAP, ALL_CELLS, value, percentile_interval(other - target), faces)
+
+
+def _pooled(
+    rates: NDArray[np.float64], weights: NDArray[np.floating] | NDArray[np.integer], members: tuple[int, ...]
+) -> NDArray[np.float64]:
+    filled = [cell for cell in members if weights[cell]]
+    pooled: NDArray[np.float64] = np.average(rates[:, filled], axis=1, weights=weights[filled])
     return pooled

@@ -4,7 +4,14 @@ import pandas as pd
 import pytest
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import changes_table, face_changes, over_all_seeds, results_table
+from fairsal_core.experiments import (
+    ExperimentConfig,
+    changes_table,
+    face_changes,
+    over_all_seeds,
+    reference_changes,
+    results_table,
+)
 from tests.reports.conftest import made_up_predictions
 
 
@@ -21,6 +28,26 @@ def test_changes_are_differences_of_the_results() -> None:
     for row in table[table["metric"] == "accuracy"].itertuples():
         assert row.change == pytest.approx(value["balanced"][row.group] - value["original"][row.group])
     assert set(table["group"]) == {*value["original"].index, "women - men"}
+
+
+def test_each_variant_is_compared_with_its_reference_on_the_same_faces() -> None:
+    predictions = made_up_predictions()
+    table = reference_changes(predictions, ExperimentConfig().original_of, "Male", "Blond_Hair")
+    clean = table[(table["evaluation"] == "clean") & (table["variant"] == "balanced")]
+    pd.testing.assert_frame_equal(
+        clean.drop(columns=["variant", "evaluation", "treated_by", "reference"]).reset_index(drop=True),
+        changes_table(part(predictions, "original"), part(predictions, "balanced"), "Male", "Blond_Hair"),
+    )
+    assert "balanced" in set(table["variant"])
+    assert "original" not in set(table["variant"])
+    assert set(table["reference"]) == {"original"}
+    both = {
+        (variant, evaluation, by)
+        for variant, evaluation, by in predictions[["variant", "evaluation", "treated_by"]].values
+    }
+    for row in table.itertuples():
+        assert {("original", row.evaluation, row.treated_by), (row.variant, row.evaluation, row.treated_by)} <= both
+    assert reference_changes(predictions, str, "Male", "Blond_Hair").empty
 
 
 def test_only_seeds_that_both_have_are_paired() -> None:

@@ -12,6 +12,7 @@ from fairsal_core.experiments.results import (
     RESULT_COLUMNS,
     accuracy_and_gap,
     gap_name,
+    natural_table,
     over_all_seeds,
     read_results,
     results_table,
@@ -154,6 +155,14 @@ def test_names_follow_the_target(predictions: pd.DataFrame) -> None:
     groups = results_table(predictions, "Smiling", "Eyeglasses")["group"].unique().tolist()
     assert groups[1:4] == ["Smiling", "not Smiling", "Smiling with Eyeglasses"]
     assert wide_results(results_table(predictions, "Smiling", "Eyeglasses")).columns[6] == "not Smiling - Smiling"
+
+
+def test_a_natural_population_sees_its_commonest_cells(predictions: pd.DataFrame, results: pd.DataFrame) -> None:
+    natural = wide_results(natural_table(predictions, "Male", "Blond_Hair", (1, 99, 30, 70)))
+    equal = wide_results(results)
+    assert natural["men with Blond_Hair"].tolist() == pytest.approx(equal["men with Blond_Hair"].tolist())
+    expected = 0.01 * equal["men with Blond_Hair"] + 0.99 * equal["men without Blond_Hair"]
+    assert natural["men"].tolist() == pytest.approx(expected.tolist())
 
 
 def test_a_score_of_one_half_says_no() -> None:
