@@ -1,14 +1,18 @@
-"""Comparison: accuracy of every variant for every subgroup, on clean and on treated test faces.
+"""Comparison: a desk to review variants on, from their numbers to the faces behind them.
 
 Each section is one function of a file in `components/`; a new one is one import and one call.
 """
 
 import streamlit as st
 
-from pages.components.accuracy import cells_section, choose_evaluation, summary_section
+from pages.components.accuracy import charts_section, choose_evaluation, worst_section
 from pages.components.audit import Audit, choose_audit
+from pages.components.desk import choose_desk, desk_section
 from pages.components.frame import inside_app
+from pages.components.gallery import gallery_section
 from pages.components.notes import label_note
+from pages.components.review import notes_section, report_section
+from pages.components.verdicts import verdicts_section
 
 
 def caption(audit: Audit) -> None:
@@ -21,18 +25,6 @@ def caption(audit: Audit) -> None:
     )
 
 
-def take_away(audit: Audit) -> None:
-    """Offer the results as a file, and show the run's settings."""
-    st.download_button(
-        "Download all results (CSV)",
-        audit.results.to_csv(index=False),
-        file_name=f"{audit.run.id}-results.csv",
-        mime="text/csv",
-    )
-    with st.expander("Settings and training faces of this run"):
-        st.json({"config": dict(audit.run.config), "subsets": dict(audit.subsets)}, expanded=1)
-
-
 inside_app()
 
 st.title("Before and after, for each subgroup")
@@ -40,7 +32,14 @@ st.title("Before and after, for each subgroup")
 audit = choose_audit()
 caption(audit)
 evaluations = choose_evaluation()
-summary_section(audit, evaluations)
-cells_section(audit, evaluations)
-take_away(audit)
+desk = choose_desk(audit, evaluations)
+desk_section(desk)
+worst_section(desk)
+charts_section(desk)
+verdicts_section(desk)
+gallery_section(desk)
+notes_section(desk)
+report_section(desk)
+with st.expander("Settings and training faces of this run"):
+    st.json({"config": dict(audit.run.config), "subsets": dict(audit.subsets)}, expanded=1)
 label_note(str(audit.run.config["data"]))

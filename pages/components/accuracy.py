@@ -4,11 +4,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from fairsal_core.experiments import CLEAN, TREATED, gap_name, wide_results
-from fairsal_core.reports import accuracy_table
-from pages.components.audit import Audit
+from fairsal_core.experiments import CLEAN, TREATED, accuracy_and_gap, gap_name
+from fairsal_core.faces import CELLS, cell_name, group_name
+from pages.components.desk import Desk
 
 DISAGREE = 0.1
+FEW = 100
 PALETTE = ("#0072b2", "#d55e00")  # two of Okabe and Ito's colours, told apart by colour-blind readers
 
 
@@ -18,25 +19,18 @@ def choose_evaluation() -> tuple[str, ...]:
         "Test faces",
         ["both", CLEAN, TREATED],
         default="both",
+        required=True,
         key="evaluation",
+        bind="query-params",
         help="Clean: as a deployed model sees them. Treated: under the scheme's general map, as the paper mostly evaluates.",
     )
     return (CLEAN, TREATED) if chosen in ("both", None) else (str(chosen),)
 
 
-def summary_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
-    """Show accuracy, the two target groups and the gap: a table, what disagrees, and charts."""
-    target, results = audit.target, audit.pooled
-    shown = results[results["evaluation"].isin(evaluations)]
-    table = accuracy_table(shown)
-    with st.container(key="summary"):
-        in_the_papers_words = {
-            "all": "accuracy",
-            gap_name(target): f"gap ({gap_name(target)})",
-            "treated_by": "treated by",
-        }
-        st.table(table[list(table.columns[:7])].rename(columns=in_the_papers_words).set_index("variant"))
-    told = disagreements(results, target)
+def charts_section(desk: Desk) -> None:
+    """Show accuracy of the two target groups and the gap as points with intervals, and what disagrees."""
+    target, shown = desk.audit.target, accuracy_and_gap(desk.results)
+    told = disagreements(shown, target)
     if told:
         st.warning(
             "Clean and treated test faces tell different stories here. "
@@ -47,32 +41,28 @@ def summary_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
     left, right = st.columns(2)
     with left:
         st.plotly_chart(
-            chart(shown, list(table.columns[4:6]), "Accuracy"),
+            chart(shown, [group_name(target, True), group_name(target, False)], "Accuracy"),
             key="accuracy_chart",
-            alt="Accuracy per variant with 95% intervals",
+            alt="Accuracy per variant with 95% intervals; the same numbers are in the table above",
         )
     with right:
         gaps = chart(shown, [gap_name(target)], f"Gap: {gap_name(target)}")
         gaps.add_vline(x=0, line_dash="dot", line_color="gray")
-        st.plotly_chart(gaps, key="gap_chart", alt="Gap per variant with 95% intervals")
+        st.plotly_chart(
+            gaps, key="gap_chart", alt="Gap per variant with 95% intervals; the same numbers are in the table above"
+        )
 
 
-def cells_section(audit: Audit, evaluations: tuple[str, ...]) -> None:
-    """Show the four cells, and the worst of them."""
-    shown = audit.pooled[audit.pooled["evaluation"].isin(evaluations)]
-    table = accuracy_table(shown)
-    st.subheader("The four cells")
-    cells = list(table.columns[7:])
-    st.table(table[["variant", "evaluation", "treated_by", *cells]].set_index("variant"))
-    counts = wide_results(shown, "n")
-    few = [cell for cell in cells if counts[cell].min() < 100]
-    if few:
-        st.caption(f"Fewer than 100 test faces in a cell ({int(counts[few].min().min())}): read its numbers with care.")
-    worst = shown[shown["group"].isin(cells)].sort_values("value").iloc[0]
+def worst_section(desk: Desk) -> None:
+    """Name the worst cell on the desk, and say where there are few faces."""
+    cells = [cell_name(desk.audit.target, desk.audit.confounder, cell) for cell in CELLS]
+    worst = desk.results[desk.results["group"].isin(cells)].sort_values("value").iloc[0]
     st.markdown(
         f"The worst cell is **{worst['group']}** with **{worst['variant']}** ({worst['evaluation']}): accuracy "
         f"{worst['value']:.2f} [{worst['low']:.2f}, {worst['high']:.2f}], n = {worst['n']}."
     )
+    if worst["n"] < FEW:
+        st.caption(f"Fewer than {FEW} test faces in a cell ({worst['n']}): read its numbers with care.")
 
 
 def chart(results: pd.DataFrame, groups: list[str], title: str) -> go.Figure:
@@ -121,7 +111,10 @@ def disagreements(results: pd.DataFrame, target: str) -> list[str]:
     gaps = results[results["group"] == gap_name(target)]
     sentences = []
     for variant, part in gaps.groupby("variant", sort=False):
-        clean = part.loc[part["evaluation"] == CLEAN, "value"].iloc[0]
+        clean = part.loc[part["evaluation"] == CLEAN, "value"]
+        if clean.empty:
+            continue
+        clean = clean.iloc[0]
         treated = part[(part["evaluation"] == TREATED) & ((part["value"] - clean).abs() > DISAGREE)]
         sentences += [
             f"**{variant}**: gap {clean:+.2f} on clean faces, {value:+.2f} on faces treated by {treated_by}."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,8 @@ import streamlit as st
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import Run, accuracy_and_gap, list_runs, over_all_seeds, read_results
 from fairsal_core.files import read_json
+
+RESULTS = "results.parquet"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,25 @@ class Audit:
         """The results over all seeds, accuracies and gaps alone."""
         return over_all_seeds(accuracy_and_gap(self.results))
 
+    @property
+    def pooled_metrics(self) -> pd.DataFrame:
+        """The results over all seeds, every metric."""
+        return over_all_seeds(self.results)
+
+
+def read_audit(run: Run) -> Audit:
+    """Read a finished run; one that cannot be read ends the page with a sentence."""
+    try:
+        return _read(run.path, (run.path / RESULTS).stat().st_mtime, run)
+    except (FairsalError, OSError, ValueError) as error:
+        st.error(f"The results of run {run.id} cannot be read: {error}")
+        st.stop()
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _read(path: Path, changed: float, _run: Run) -> Audit:
+    return Audit(_run, read_results(path), read_json(path / "subsets.json"))
+
 
 def choose_audit() -> Audit:
     """Show the choice of run, begun by the link's `run`, and return the chosen one; ends the page where there is none."""
@@ -53,12 +75,7 @@ def choose_audit() -> Audit:
         )
         st.page_link("pages/training.py", label="Open Training", icon=":material/model_training:")
         st.stop()
-    run = _choose_run(runs)
-    try:
-        return Audit(run, read_results(run.path), read_json(run.path / "subsets.json"))
-    except (FairsalError, OSError, ValueError) as error:
-        st.error(f"The results of this run cannot be read: {error}")
-        st.stop()
+    return read_audit(_choose_run(runs))
 
 
 def _choose_run(runs: list[Run]) -> Run:

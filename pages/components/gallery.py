@@ -1,0 +1,173 @@
+"""The faces behind the numbers: who changed sides, with scores and attributes; one of them large."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.experiments import CLEAN, face_changes
+from fairsal_core.faces import CELLS, DEMO, FaceDataset, cell_name
+from fairsal_core.pictures import portrait
+from pages.components.data import get_faces
+from pages.components.desk import Desk, Entry, predictions_of, source_of
+
+A_PAGE = 12
+_ACROSS = 6
+_OUTCOMES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "Changed sides": lambda table: table["changed"],
+    "Newly right": lambda table: table["changed"] & table["right_after"],
+    "Newly wrong": lambda table: table["changed"] & ~table["right_after"],
+    "Right after": lambda table: table["right_after"],
+    "Wrong after": lambda table: ~table["right_after"],
+    "All": lambda table: pd.Series(True, index=table.index),
+}
+
+
+@st.fragment
+def gallery_section(desk: Desk) -> None:
+    """Show the faces of a subgroup by what became of their prediction, and open the one that the link names."""
+    st.subheader("Faces that changed sides")
+    others = [entry for entry in desk.entries if entry != desk.reference]
+    if not others:
+        st.info("There is only the reference on the desk; choose another variant above to see which faces change.")
+        return
+    after, table = _choose_pair(desk, others)
+    shown = _filtered(table, desk)
+    try:
+        faces = get_faces(str(desk.audit.run.config["data"]))
+    except (FairsalError, OSError) as error:
+        st.info(f"The faces themselves cannot be shown: {error}")
+        st.dataframe(shown, alt="Scores of the faces before and after")
+        return
+    mended, broken = (int((table["changed"] & table["right_after"].eq(good)).sum()) for good in (True, False))
+    st.caption(
+        f"Clean test faces, mean score over seeds, *{desk.reference.label}* → *{after.label}*: {mended} newly right, {broken} "
+        f"newly wrong, of {len(table)}. {len(shown)} shown here, those whose score moved most first."
+    )
+    if shown.empty:
+        st.info("No face is of this kind; choose another group or another outcome above.")
+    _show_page(shown, faces, desk)
+    wanted = st.query_params.get("face")
+    if wanted:
+        _open(wanted, table, faces, desk, after)
+
+
+def _choose_pair(desk: Desk, others: list[Entry]) -> tuple[Entry, pd.DataFrame]:
+    by_label = {entry.label: entry for entry in others}
+    columns = st.columns([2, 2, 3])
+    with columns[0]:
+        label = st.selectbox(f"From {desk.reference.label} to", list(by_label), key="after", bind="query-params")
+    with columns[1]:
+        st.selectbox("Group", ["all", *_cells(desk)], key="group", bind="query-params")
+    with columns[2]:
+        st.segmented_control(
+            "Prediction",
+            list(_OUTCOMES),
+            default="Changed sides",
+            required=True,
+            key="outcome",
+            bind="query-params",
+            wrap=True,
+        )
+    after = by_label[label]
+    return after, _table(desk.reference, after)
+
+
+def _table(reference: Entry, after: Entry) -> pd.DataFrame:
+    return _face_table(*(source_of(entry) for entry in (reference, after)))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _face_table(before: Any, after: Any) -> pd.DataFrame:
+    parts = []
+    for run, changed, variant in (before, after):
+        rows = predictions_of(run, changed)
+        parts.append(rows[(rows["variant"] == variant) & (rows["evaluation"] == CLEAN)])
+    return face_changes(*parts)
+
+
+def _cells(desk: Desk) -> list[str]:
+    return [cell_name(desk.audit.target, desk.audit.confounder, cell) for cell in CELLS]
+
+
+def _filtered(table: pd.DataFrame, desk: Desk) -> pd.DataFrame:
+    chosen = table[_OUTCOMES[st.session_state["outcome"]](table)]
+    group = st.session_state["group"]
+    if group == "all":
+        return chosen
+    cell = CELLS[_cells(desk).index(group)]
+    return chosen[chosen["target"].eq(cell.target) & chosen["confounder"].eq(cell.confounder)]
+
+
+def _show_page(shown: pd.DataFrame, faces: FaceDataset, desk: Desk) -> None:
+    pages = max(1, -(-len(shown) // A_PAGE))
+    number = 1
+    if pages > 1:
+        number = int(st.number_input(f"Page, 1 to {pages}", 1, pages, key=f"page-{pages}", width=160))
+    here = shown.iloc[(number - 1) * A_PAGE : number * A_PAGE]
+    columns = st.columns(_ACROSS)
+    for place, (name, row) in enumerate(here.iterrows()):
+        with columns[place % _ACROSS]:
+            st.image(_portrait(faces, str(name)), width="stretch", alt=_describe(str(name), row, desk))
+            st.markdown(
+                f"{row['before']:.2f} → **{row['after']:.2f}** {'✓ right' if row['right_after'] else '✗ wrong'}"
+            )
+            st.caption(_cell(row, desk))
+            if st.button("Open", key=f"open-{name}", help=f"Face {name}, large", width="stretch"):
+                st.query_params["face"] = str(name)
+
+
+def _portrait(faces: FaceDataset, name: str) -> Any:
+    return portrait(_pixels(faces, name))
+
+
+def _pixels(faces: FaceDataset, name: str) -> NDArray[np.uint8]:
+    row = faces.names.get_indexer(pd.Index([name]))
+    if row[0] < 0:  # predicted on faces that have since left the folder
+        return np.full((128, 128, 3), 127, dtype=np.uint8)
+    return np.asarray(faces.take(row).images[0])
+
+
+def _cell(row: Any, desk: Desk) -> str:
+    cell = next(cell for cell in CELLS if cell == (bool(row["target"]), bool(row["confounder"])))
+    return cell_name(desk.audit.target, desk.audit.confounder, cell)
+
+
+def _describe(name: str, row: Any, desk: Desk) -> str:
+    return f"Face {name}, {_cell(row, desk)}, score {row['before']:.2f} before and {row['after']:.2f} after"
+
+
+def _close() -> None:
+    st.query_params.pop("face", None)
+
+
+def _open(name: str, table: pd.DataFrame, faces: FaceDataset, desk: Desk, after: Entry) -> None:
+    if name not in table.index:
+        st.warning(
+            f"There is no test face '{name}' in this comparison. The faces above can be opened with their buttons."
+        )
+        _close()
+        return
+    st.dialog(f"Face {name}", width="large", on_dismiss=_close)(_face)(name, table.loc[name], faces, desk, after)
+
+
+def _face(name: str, row: Any, faces: FaceDataset, desk: Desk, after: Entry) -> None:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        st.image(_portrait(faces, name), width="stretch", alt=_describe(name, row, desk))
+    with right:
+        st.markdown(f"**{_cell(row, desk)}**")
+        scores = {
+            "variant": [desk.reference.label, after.label],
+            f"score for {desk.audit.target}": [f"{row['before']:.3f}", f"{row['after']:.3f}"],
+            "prediction": ["✓ right" if row[side] else "✗ wrong" for side in ("right_before", "right_after")],
+        }
+        st.table(pd.DataFrame(scores).set_index("variant"))
+        has = [str(column) for column in faces.attributes.columns if bool(faces.attributes.loc[name, column])]
+        st.markdown("**Attributes** · " + (", ".join(has) or "none"))
+        drawn = desk.audit.run.config["data"] == DEMO
+        st.caption("As the face was drawn with." if drawn else "As the data set's annotators saw them.")
