@@ -112,7 +112,7 @@ def _pack(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_train_regions(commands: Commands) -> None:
-    from fairsal_core.regions import RegionTraining
+    from fairsal_core.regions import REGION_PRESETS, RegionTraining
 
     parser = _command(
         commands,
@@ -126,6 +126,12 @@ def _add_train_regions(commands: Commands) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for ATTRIBUTE.safetensors and ATTRIBUTE.json")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+    parser.add_argument(
+        "--preset",
+        choices=sorted(REGION_PRESETS),
+        default="default",
+        help="settings to start from; 'paper' is De Coninck's",
+    )
     _add_settings(parser, RegionTraining)
 
 
@@ -133,9 +139,10 @@ def _train_regions(options: argparse.Namespace) -> dict[str, Any]:
     from fairsal_core.device import pick_device
     from fairsal_core.experiments import checked_settings, trained_regions
     from fairsal_core.faces import PART_OF, load_faces
-    from fairsal_core.regions import RegionClassifier, RegionTraining
+    from fairsal_core.regions import REGION_PRESETS, RegionClassifier, RegionTraining
 
-    settings = checked_settings(RegionTraining, _given_settings(options, RegionTraining))
+    given = {**REGION_PRESETS[options.preset], **_given_settings(options, RegionTraining)}
+    settings = checked_settings(RegionTraining, given)
     faces = load_faces(options.data, show_progress())
     trained = {}
     for attribute in PART_OF if options.attribute == "all" else (options.attribute,):

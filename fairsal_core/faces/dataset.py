@@ -24,7 +24,7 @@ class FaceDataset:
     root, image_folder : Path
         The folder it was loaded from, and the one with the image files.
     attributes : pandas.DataFrame
-        One bool column per attribute; index: file name.
+        One column per attribute, bool or (FairFace's age, gender and race) categorical; index: file name.
     split : pandas.Series
         "train", "val" or "test" per face; same index.
     identity : pandas.Series or None
@@ -65,10 +65,29 @@ class FaceDataset:
         return self.packed[self.rows]
 
     def labels(self, attribute: str) -> NDArray[np.bool_]:
-        """Return one attribute's labels, (N,) bool; an attribute that does not exist is an error that names the nearest."""
+        """Return a binary attribute's labels, (N,) bool; one that does not exist is an error that names the nearest."""
+        column = self._column(attribute)
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            names = ", ".join(map(str, column.cat.categories))
+            raise FairsalError(f"'{attribute}' has classes ({names}); a binary attribute is needed here.")
+        return column.to_numpy(dtype=bool)
+
+    def classes(self, attribute: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Return the class of each face (N,) and the names of all classes: for a binary attribute "not X" and "X"."""
+        column = self._column(attribute)
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            return column.cat.codes.to_numpy(dtype=np.int64), tuple(map(str, column.cat.categories))
+        return column.to_numpy(dtype=np.int64), (f"not {attribute}", attribute)
+
+    @property
+    def binary_attributes(self) -> list[str]:
+        """Names of the attributes that are there or not."""
+        return [str(name) for name in self.attributes.select_dtypes("bool").columns]
+
+    def _column(self, attribute: str) -> pd.Series:
         if attribute not in self.attributes.columns:
             raise unknown_name("attribute", attribute, self.attributes.columns)
-        return self.attributes[attribute].to_numpy(dtype=bool)
+        return self.attributes[attribute]
 
     def take(self, positions: Sequence[int] | NDArray[np.int64]) -> "FaceDataset":
         """Return the faces at these positions, in this order; a boolean mask is refused, it would be read as 0 and 1."""

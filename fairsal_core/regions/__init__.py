@@ -5,11 +5,12 @@ from fairsal_core.regions.confidence import MEASURES, confidence
 from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
 from fairsal_core.regions.library import bundled_attributes, bundled_classifier, bundled_path
 from fairsal_core.regions.maps import mean_colour, mean_map, pixel_maps, region_maps
-from fairsal_core.regions.training import RegionTraining, judge, train_region_classifier
+from fairsal_core.regions.training import REGION_PRESETS, RegionTraining, judge, train_region_classifier
 
 __all__ = [
     "MEASURES",
     "NETWORKS",
+    "REGION_PRESETS",
     "PatchGrid",
     "RegionClassifier",
     "RegionTraining",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from fairsal_core.tensors import autocast, to_unit
 
@@ -29,59 +30,62 @@ def readability(network: nn.Module, pixels: Tensor, labels: Tensor, precision: s
     pixels : tensor, (N, S, S, 3) uint8
         At least two training faces, in random order; the first thousand are used, one half to fit and one to judge.
     labels : tensor, (N,)
-        0 or 1.
+        Class numbers, 0 and up.
     precision : str
         As in `autocast`.
 
     Returns
     -------
     tensor, (per_side, per_side)
-        Pearson correlation of probe and label, at least 0; 0 where either is constant.
+        Pearson correlation of probe and label, at least 0; 0 where either is constant. With more than two classes the
+        root mean square over one probe each.
     """
     network.train()
     half = min(len(labels), FACES) // 2
-    wanted = labels[: 2 * half].float()
+    classes = int(labels.max()) + 1
+    wanted = one_hot(labels[: 2 * half].long(), max(classes, 2)).float()
+    wanted = wanted[:, 1:] if classes <= 2 else wanted  # (n, K): of two classes one probe says it all
     fitted, judged = range(half), range(half, 2 * half)
     mean, deviation, weights = _fit(network, pixels, wanted, fitted, precision)
     scores = torch.cat(
         [
-            torch.einsum("pnf,pf->pn", (features - mean) / deviation, weights)
+            ((features - mean) / deviation) @ weights
             for features, _ in _positions(network, pixels, wanted, judged, precision)
         ],
         dim=1,
     )
     centred = scores - scores.mean(dim=1, keepdim=True)
-    target = wanted[half:] - wanted[half:].mean()
-    correlation: Tensor = (centred @ target) / (centred.norm(dim=1) * target.norm())
+    target = wanted[half:] - wanted[half:].mean(dim=0)
+    correlation = (centred * target).sum(dim=1) / (centred.norm(dim=1) * target.norm(dim=0))
     side = round(len(correlation) ** 0.5)
-    readable: Tensor = correlation.nan_to_num(0.0, 0.0, 0.0).clamp(min=0)
+    readable: Tensor = correlation.nan_to_num(0.0, 0.0, 0.0).clamp(min=0).square().mean(dim=1).sqrt()
     return readable.view(side, side)
 
 
 def _fit(
     network: nn.Module, pixels: Tensor, labels: Tensor, rows: range, precision: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return mean and deviation (P, 1, F) of the features at each position, and the weights (P, F) of a ridge regression."""
+    """Return mean and deviation (P, 1, F) of the features at each position, and the weights (P, F, K) of a ridge regression."""
     gram, total, cross = torch.zeros(()), torch.zeros(()), torch.zeros(())
     for features, target in _positions(network, pixels, labels, rows, precision):
         gram = gram + features.transpose(1, 2) @ features
         total = total + features.sum(dim=1)
-        cross = cross + torch.einsum("pnf,n->pf", features, target)
+        cross = cross + features.transpose(1, 2) @ target
     n = len(rows)
     mean = total / n
     covariance = gram / n - mean[:, :, None] * mean[:, None, :]
     deviation = covariance.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt() + 1e-3
     correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
-    with_label = (cross / n - mean * labels[rows.start : rows.stop].mean()) / deviation
+    with_label = (cross / n - mean[:, :, None] * labels[rows.start : rows.stop].mean(dim=0)) / deviation[:, :, None]
     ridge = _RIDGE * torch.eye(mean.shape[1], device=mean.device)
-    weights = torch.linalg.solve(correlation + ridge, with_label[:, :, None])[:, :, 0]
+    weights = torch.linalg.solve(correlation + ridge, with_label)
     return mean[:, None], deviation[:, None], weights
 
 
 def _positions(
     network: nn.Module, pixels: Tensor, labels: Tensor, rows: range, precision: str
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Give features (P, n, F) and labels (n,) batch by batch, P positions apart."""
+    """Give features (P, n, F) and labels (n, K) batch by batch, P positions apart."""
     for start in range(rows.start, rows.stop, _BATCH):
         stop = min(start + _BATCH, rows.stop)
         with autocast(pixels.device, precision):

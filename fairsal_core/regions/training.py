@@ -1,14 +1,17 @@
 """Training a region classifier: every patch of every image is asked for the label of the whole face."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
-from fairsal_core.errors import FairsalError
+from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.faces import FaceDataset
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions.classifier import RegionClassifier, build_network
@@ -22,13 +25,23 @@ class RegionTraining(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: str = Field("dense", description="kind of region classifier")
+    network: str = Field("dense", description="kind of region classifier: dense, or the paper's resnet18")
+    width: int | None = Field(
+        None, ge=4, le=256, description="channels of the network's first layers; by default dense 32, resnet18 64"
+    )
+    per_side: int = Field(
+        49, ge=2, le=97, description="patch positions along each side; 49 is the paper's, 25 and 13 are cheaper"
+    )
     images: int = Field(
         4000, ge=2, description="training faces, drawn from the train split; all of it if that has fewer"
     )
     epochs: int = Field(4, ge=1, le=1000, description="passes over the training faces")
     batch_size: int = Field(32, ge=1, le=4096, description="faces per step")
-    learning_rate: float = Field(2e-3, gt=0, description="peak rate of AdamW; it falls to 0 along a cosine")
+    learning_rate: float = Field(2e-3, gt=0, description="peak rate of AdamW")
+    schedule: str = Field(
+        "one_cycle",
+        description="of the rate: one_cycle, up and then to 0 along a cosine; or steps, / 10 every 40 epochs",
+    )
     warm_up: float = Field(
         0.25,
         ge=0,
@@ -39,7 +52,37 @@ class RegionTraining(BaseModel):
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of each label spread over all classes")
     validation_images: int = Field(1000, ge=1, description="faces of the validation split that judge it")
     precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 is used only where the hardware gains from it")
+    compile: bool = Field(False, description="torch.compile the network; pays off on a GPU in long trainings")
     seed: int = Field(0, ge=0, description="fixes the sample, the order and the initial weights")
+
+
+def _one_cycle(optimiser: Optimizer, rate: float, epochs: int, steps: int) -> LRScheduler:
+    rise = 0.3 if steps == 5 else 0.2  # at 5 steps a rise over 0.2 ends at step 0, where torch divides by zero
+    return OneCycleLR(optimiser, rate, total_steps=steps, pct_start=rise)
+
+
+def _steps(optimiser: Optimizer, rate: float, epochs: int, steps: int) -> LRScheduler:
+    return StepLR(optimiser, step_size=40 * (steps // epochs), gamma=0.1)
+
+
+# How the learning rate goes, given the optimiser, the peak rate, the epochs and the steps in all.
+SCHEDULES: dict[str, Callable[[Optimizer, float, int, int], LRScheduler]] = {"one_cycle": _one_cycle, "steps": _steps}
+
+# Settings to start from, whatever they leave out keeps its default.
+REGION_PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    # De Coninck et al. 2024 and its authors' code; weeks on a CPU.
+    "paper": {
+        "network": "resnet18",
+        "images": 1_000_000,
+        "epochs": 90,
+        "batch_size": 256,
+        "learning_rate": 1e-3,
+        "schedule": "steps",
+        "warm_up": 0,
+        "label_smoothing": 0.1,
+    },
+}
 
 
 def train_region_classifier(
@@ -57,7 +100,7 @@ def train_region_classifier(
     faces : FaceDataset
         Packed, at 128 pixels.
     attribute : str
-        The attribute to predict; binary.
+        The attribute to predict, of two classes or more.
     settings : RegionTraining, optional
         By default those that take minutes on two cores.
     device : torch.device, optional
@@ -68,31 +111,42 @@ def train_region_classifier(
     Raises
     ------
     FairsalError
-        If the train split shows the attribute on all faces or on none, or the loss stops being a number.
+        If all faces of the train split are of one class, or the loss stops being a number.
     """
     settings = settings or RegionTraining()
     device = device or torch.device("cpu")
     train = faces.in_split("train").sample(settings.images, settings.seed)
-    labels = train.labels(attribute)
-    if labels.all() or not labels.any():
+    labels, classes = train.classes(attribute)
+    counts = np.bincount(labels, minlength=len(classes))
+    if (counts > 0).sum() < 2:
         raise FairsalError(f"'{attribute}' is the same on all {len(train)} training faces; there is nothing to learn.")
+    if settings.schedule not in SCHEDULES:
+        raise unknown_name("schedule", settings.schedule, SCHEDULES)
     seed_everything(settings.seed)
-    grid = PatchGrid(image_size=train.images.shape[1])
-    network = build_network(settings.network, 2, grid, {}).to(device).to(memory_format=torch.channels_last)
-    _fit(network, train.images, labels, settings, device, progress, attribute)
+    grid = PatchGrid(image_size=train.images.shape[1], per_side=settings.per_side)
+    shape = {} if settings.width is None else {"width": settings.width}
+    network = build_network(settings.network, len(classes), grid, shape).to(device, memory_format=torch.channels_last)
+    _fit(network, grid, train.images, labels, settings, device, progress, attribute)
     classifier = RegionClassifier(
         network=network.eval(),
         attribute=attribute,
-        classes=(f"not {attribute}", attribute),
-        prior=(float(1 - labels.mean()), float(labels.mean())),
+        classes=classes,
+        prior=class_frequencies(counts),
         grid=grid,
         kind=settings.network,
-        data={"name": faces.name, "train_faces": len(train), "prevalence": round(float(labels.mean()), 4)},
+        settings=shape,
+        data={"name": faces.name, "train_faces": len(train), "class_counts": counts.tolist()},
         training=settings.model_dump(),
     )
     validation = faces.in_split("val").sample(settings.validation_images, settings.seed)
     classifier.metrics = judge(classifier, validation) if len(validation) else {}
     return classifier
+
+
+def class_frequencies(counts: NDArray[np.int64]) -> tuple[float, ...]:
+    """Return the share of each class; one that no face shows counts half a face, as a frequency of 0 has no logarithm."""
+    counted = np.maximum(counts, 0.5)
+    return tuple((counted / counted.sum()).tolist())
 
 
 def judge(classifier: RegionClassifier, faces: FaceDataset) -> dict[str, float | int]:
@@ -104,7 +158,7 @@ def judge(classifier: RegionClassifier, faces: FaceDataset) -> dict[str, float |
         `faces`; `patch_accuracy` over all patches; `best_position_accuracy`; `vote_accuracy` when the mean log-probability of
         all patches decides; `majority`, the accuracy of always saying the commoner label.
     """
-    labels = torch.from_numpy(faces.labels(classifier.attribute).astype(np.int64))
+    labels = torch.from_numpy(faces.classes(classifier.attribute)[0])
     images = faces.images
     correct = torch.zeros(classifier.grid.per_side, classifier.grid.per_side)
     votes = 0
@@ -114,45 +168,45 @@ def judge(classifier: RegionClassifier, faces: FaceDataset) -> dict[str, float |
         correct += (logits.argmax(dim=-1) == wanted[:, None, None]).sum(dim=0)
         votes += int((logits.log_softmax(dim=-1).mean(dim=(1, 2)).argmax(dim=-1) == wanted).sum())
     accuracy = correct / len(faces)
-    positive = float(labels.float().mean())
     return {
         "faces": len(faces),
         "patch_accuracy": round(float(accuracy.mean()), 4),
         "best_position_accuracy": round(float(accuracy.max()), 4),
         "vote_accuracy": round(votes / len(faces), 4),
-        "majority": round(max(positive, 1 - positive), 4),
+        "majority": round(int(labels.bincount().max()) / len(faces), 4),
     }
 
 
 def _fit(
     network: nn.Module,
+    grid: PatchGrid,
     images: NDArray[np.uint8],
-    labels: NDArray[np.bool_],
+    labels: NDArray[np.int64],
     settings: RegionTraining,
     device: torch.device,
     progress: Progress,
     attribute: str,
 ) -> None:
     pixels = resident(images, device)
-    wanted = torch.from_numpy(labels.astype(np.int64)).to(device)
+    wanted = torch.from_numpy(labels).to(device)
     steps = settings.epochs * -(-len(labels) // settings.batch_size)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
-    rise = 0.3 if steps == 5 else 0.2  # at 5 steps a rise over 0.2 ends at step 0, where torch divides by zero
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps, pct_start=rise)
+    schedule = SCHEDULES[settings.schedule](optimiser, settings.learning_rate, settings.epochs, steps)
     loss_of = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing, reduction="none")
-    start = _start_weights(network, pixels, wanted, settings)
+    start = _start_weights(network, grid, pixels, wanted, settings).flatten()
     shuffle = torch.Generator().manual_seed(settings.seed)
     step = 0
     network.train()
+    for part in network.children() if settings.compile else ():
+        part.compile()
     for epoch in range(settings.epochs):
         for rows in torch.randperm(len(labels), generator=shuffle).split(settings.batch_size):
             rows = rows.to(device)
             with autocast(device, settings.precision):
-                logits = network(to_unit(pixels[rows]))
-            targets = wanted[rows][:, None, None].expand(-1, *logits.shape[-2:])
+                logits, positions = network.supervised(to_unit(pixels[rows]))  # type: ignore[operator]
+            losses = loss_of(logits.float(), wanted[rows][:, None].expand_as(positions))
             alike = _share_alike(step / steps, settings.warm_up)
-            losses = loss_of(logits.float(), targets)
-            loss = (losses * torch.lerp(start, torch.ones_like(start), alike)).mean()
+            loss = (losses * torch.lerp(start, torch.ones_like(start), alike)[positions]).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -168,12 +222,17 @@ def _fit(
                 progress(step, steps, f"Training regions for {attribute}, {where}, loss {mean:.3f}")
 
 
-def _start_weights(network: nn.Module, pixels: Tensor, labels: Tensor, settings: RegionTraining) -> Tensor:
+def _start_weights(
+    network: nn.Module, grid: PatchGrid, pixels: Tensor, labels: Tensor, settings: RegionTraining
+) -> Tensor:
     """Return the weight (per_side, per_side), of mean 1, of each position's loss at the start."""
+    alike = torch.ones(grid.per_side, grid.per_side, device=pixels.device)
     if settings.warm_up == 0:
-        return torch.ones((), device=pixels.device)
-    weights = readability(network, pixels, labels, settings.precision).square()
-    return weights / weights.mean() if bool(weights.any()) else torch.ones_like(weights)
+        return alike
+    # Where a label can be read is a question about the faces; an untrained `dense` answers it for the others too.
+    probed = network if settings.network == "dense" else build_network("dense", 2, grid, {}).to(pixels.device)
+    weights = readability(probed, pixels, labels, settings.precision).square()
+    return weights / weights.mean() if bool(weights.any()) else alike
 
 
 def _share_alike(done: float, warm_up: float) -> float:

@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 from fairsal_core.regions.classifier import build_network
 from fairsal_core.regions.grid import PatchGrid
 from fairsal_core.regions.probe import readability
+from tests.helpers import noise_images
 from tests.regions.conftest import CUE, planted_faces
 
 
@@ -59,3 +60,10 @@ def test_a_label_that_never_changes_cannot_be_read(network: torch.nn.Module, att
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_too_few_faces_say_nothing(network: torch.nn.Module, count: int) -> None:
     assert np.isfinite(_readability(network, planted_faces(20).take(list(range(count))), "Cue")).all()
+
+
+def test_of_several_classes_each_has_its_probe(network: torch.nn.Module) -> None:
+    pixels, labels = torch.from_numpy(noise_images(30)), torch.arange(30) % 3
+    together = readability(network, pixels, labels)
+    alone = torch.stack([readability(network, pixels, (labels == number).long()) for number in range(3)])
+    torch.testing.assert_close(together, alone.square().mean(dim=0).sqrt(), atol=1e-4, rtol=1e-3)

@@ -1,6 +1,9 @@
 """Training region classifiers on faces small enough for a test."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -26,7 +29,7 @@ def test_the_classifier_knows_what_it_was_trained_on(trained: RegionClassifier, 
     assert trained.attribute == "Cue"
     assert trained.classes == ("not Cue", "Cue")
     assert trained.prior == pytest.approx((1 - prevalence, prevalence))
-    assert trained.data == {"name": "memory", "train_faces": 48, "prevalence": round(float(prevalence), 4)}
+    assert trained.data == {"name": "memory", "train_faces": 48, "class_counts": [22, 26]}
     assert trained.training == TINY.model_dump()
     assert not trained.network.training
 
@@ -95,6 +98,24 @@ def test_an_unknown_attribute_or_network(planted: FaceDataset) -> None:
         train_region_classifier(planted, "Cue", SHORT.model_copy(update={"network": "dence"}))
 
 
+def test_an_unknown_schedule(planted: FaceDataset) -> None:
+    with pytest.raises(FairsalError, match="no schedule 'step'; did you mean 'steps'"):
+        train_region_classifier(planted, "Cue", SHORT.model_copy(update={"schedule": "step"}))
+
+
+def test_more_than_two_classes(planted: FaceDataset) -> None:
+    third = np.arange(len(planted)) % 4 == 3
+    kinds = np.where(third, "far", np.where(planted.labels("Cue"), "red", "plain"))
+    attributes = planted.attributes.assign(Kind=pd.Categorical(kinds, ["red", "plain", "far", "nobody"]))
+    classifier = train_region_classifier(
+        dataclasses.replace(planted, attributes=attributes), "Kind", SHORT.model_copy(update={"warm_up": 0.25})
+    )
+    assert classifier.classes == ("red", "plain", "far", "nobody")
+    assert sum(classifier.prior) == pytest.approx(1)
+    assert 0 < classifier.prior[3] < 0.1  # no face shows it, and yet its logarithm is finite
+    assert classifier.logits(torch.rand(1, 3, 128, 128)).shape == (1, 49, 49, 4)
+
+
 def test_a_loss_that_is_no_number(planted: FaceDataset) -> None:
     with pytest.raises(FairsalError, match="no longer a number; try a smaller learning rate"):
         train_region_classifier(planted, "Cue", SHORT.model_copy(update={"learning_rate": float("inf"), "epochs": 5}))
@@ -129,17 +150,19 @@ def test_training_starts_where_the_label_can_be_read(planted: FaceDataset) -> No
     faces = planted.in_split("train")
     pixels, labels = torch.from_numpy(faces.images.copy()), torch.from_numpy(faces.labels("Cue").copy())
     seed_everything(0)
-    network = build_network("dense", 2, PatchGrid(), {})
-    weights = _start_weights(network, pixels, labels, TINY.model_copy(update={"warm_up": 0.25}))
+    grid = PatchGrid()
+    network = build_network("dense", 2, grid, {})
+    weights = _start_weights(network, grid, pixels, labels, TINY.model_copy(update={"warm_up": 0.25}))
     row, column = divmod(int(weights.argmax()), 49)
     assert weights.mean() == pytest.approx(1)
     assert 2 * column <= CUE.x and CUE.x + CUE.width <= 2 * column + 32
     assert 2 * row <= CUE.y and CUE.y + CUE.height <= 2 * row + 32
     assert weights.max() > 3
-    assert _start_weights(network, pixels, labels, TINY) == 1
+    assert (_start_weights(network, grid, pixels, labels, TINY) == 1).all()
 
 
 def test_where_nothing_can_be_read_all_positions_count_alike(planted: FaceDataset) -> None:
     faces = planted.in_split("train")
     pixels, labels = torch.from_numpy(faces.images.copy()), torch.from_numpy(faces.labels("Always").copy())
-    assert (_start_weights(build_network("dense", 2, PatchGrid(), {}), pixels, labels, RegionTraining()) == 1).all()
+    network = build_network("dense", 2, PatchGrid(), {})
+    assert (_start_weights(network, PatchGrid(), pixels, labels, RegionTraining()) == 1).all()
