@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     shown = result.pop("shown", None)
     print(json.dumps(result, indent=2) if options.json or shown is None else shown)
-    return 1 if options.command in (_run, _explain) and result["state"] != "finished" else 0
+    return 1 if options.command in (_run, _explain, _sweep) and result["state"] != "finished" else 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -56,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_attribute(commands)
     _add_run(commands)
     _add_explain(commands)
+    _add_sweep(commands)
     _add_runs(commands)
     _add_report(commands)
     return parser
@@ -240,6 +241,76 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     config = parse_config(settings)
     path = run_here("experiment", config.model_dump(mode="json"), name=options.name, listener=_tell_events())
     return _run_result(load_run(path))
+
+
+def _add_sweep(commands: Commands) -> None:
+    from fairsal_core.classifiers import ClassifierTraining
+    from fairsal_core.experiments import SWEEPS, ExperimentConfig
+
+    parser = _command(
+        commands, "sweep", _sweep, "Run many experiments, reuse those that are finished, and print one table of all."
+    )
+    parser.add_argument("--preset", choices=sorted(SWEEPS), help="sweep to start from; the options below change it")
+    parser.add_argument("--config", type=Path, help="JSON file with a sweep: name, base, trials, grid, fit")
+    parser.add_argument(
+        "--fit",
+        action=argparse.BooleanOptionalAction,
+        help="scale the counts of each trial down to what the faces allow (default: as the sweep says)",
+    )
+    _add_settings(parser, ExperimentConfig, leave_out=_NESTED)
+    _add_settings(parser.add_argument_group("training"), ClassifierTraining)
+
+
+def _sweep(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.classifiers import ClassifierTraining
+    from fairsal_core.experiments import (
+        ExperimentConfig,
+        SweepConfig,
+        checked_settings,
+        load_run,
+        papers_format,
+        plan_trials,
+        read_sweep,
+        run_here,
+        sweep_settings,
+    )
+
+    if not options.preset and not options.config:
+        raise FairsalError("Say which sweep: --preset NAME, or --config FILE.")
+    content: dict[str, Any] = sweep_settings(options.preset) if options.preset else {}
+    content.update(_read_config(options.config) if options.config else {})
+    given = _given_settings(options, ExperimentConfig, leave_out=_NESTED)
+    training = _given_settings(options, ClassifierTraining)
+    given |= {"training": training} if training else {}
+    if "device" in given:
+        content["device"] = given.pop("device")
+    if options.fit is not None:
+        content["fit"] = options.fit
+    # What is given here is meant for every trial, whatever its own settings say.
+    content["trials"] = [_over(trial, given) for trial in content.get("trials", [{}])]
+    content["grid"] = {name: values for name, values in content.get("grid", {}).items() if name not in given}
+    sweep = checked_settings(SweepConfig, content)
+    plan_trials(sweep)
+    done = load_run(run_here("sweep", sweep.model_dump(mode="json"), name=sweep.name, listener=_tell_events()))
+    about = {"id": done.id, "folder": str(done.path), "state": done.status.state, "error": done.status.error}
+    if done.status.state != "finished":
+        return {**about, "shown": f"{done.id}: {done.status.state}: {done.status.error or ''}"}
+    trials, table, quantiles = read_sweep(done.path)
+    lines = [f"{trial.confounder}: {trial.state} {trial.run} {trial.error or ''}" for trial in trials]
+    shown = [papers_format(table).to_string(index=False), quantiles.round(3).to_string(index=False), *lines]
+    return {
+        **about,
+        "trials": [vars(trial) for trial in trials],
+        "table": json.loads(table.to_json(orient="records")),
+        "quantiles": json.loads(quantiles.to_json(orient="records")),
+        "shown": "\n\n".join([*shown, f"{done.id} -> {done.path}"]),
+    }
+
+
+def _over(settings: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with others put over them, those of the training one by one."""
+    training = {**settings.get("training", {}), **given.get("training", {})}
+    return {**settings, **given, **({"training": training} if training else {})}
 
 
 def _add_explain(commands: Commands) -> None:

@@ -20,7 +20,8 @@ from fairsal_core.experiments.pipeline import (
     run_experiment,
     trained_regions,
 )
-from fairsal_core.experiments.presets import PRESETS, preset_settings
+from fairsal_core.experiments.presets import PRESETS, SWEEPS, preset_settings, sweep_settings
+from fairsal_core.experiments.replication import AUTHORS_EVALUATION, papers_format
 from fairsal_core.experiments.reporting import Event, Report
 from fairsal_core.experiments.results import (
     CLEAN,
@@ -47,13 +48,16 @@ from fairsal_core.experiments.store import (
     read_events,
     run_path,
 )
+from fairsal_core.experiments.sweep import SweepConfig, Trial, plan_trials, read_sweep
 
 __all__ = [
+    "AUTHORS_EVALUATION",
     "BALANCED",
     "CLEAN",
     "ORIGINAL",
     "PRESETS",
     "RESUMABLE",
+    "SWEEPS",
     "TERMINAL",
     "TREATED",
     "VALIDATION",
@@ -67,6 +71,8 @@ __all__ = [
     "RoiChoice",
     "Run",
     "SchemeChoice",
+    "SweepConfig",
+    "Trial",
     "accuracy_and_gap",
     "available_regions",
     "cancel",
@@ -84,13 +90,16 @@ __all__ = [
     "measure_again",
     "natural_table",
     "over_all_seeds",
+    "papers_format",
     "parse_config",
+    "plan_trials",
     "plan_variants",
     "preset_settings",
     "read_attention",
     "read_events",
     "read_predictions",
     "read_results",
+    "read_sweep",
     "reference_changes",
     "region_map_roi",
     "results_table",
@@ -99,6 +108,7 @@ __all__ = [
     "run_here",
     "run_path",
     "start",
+    "sweep_settings",
     "trained_regions",
     "wide_results",
 ]

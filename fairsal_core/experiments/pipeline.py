@@ -117,8 +117,8 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     """Train and evaluate every variant for every seed, and write the results into the run directory.
 
     Writes `versions.json`, `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `attention/` and
-    `attention.parquet`, `predictions.parquet`, the same of the other held-out split as `validation.parquet` if that has faces in each cell,
-    and, last, `results.parquet`.
+    `attention.parquet`, `predictions.parquet`, the same of the other held-out split as `validation.parquet` if that has
+    faces in each cell, and, last, `results.parquet`.
     """
     device = pick_device(config.device)
     report.stage("faces", share=0.08)

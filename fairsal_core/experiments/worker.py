@@ -29,7 +29,10 @@ Job = Callable[[dict[str, Any], Path, Report], None]
 JOBS: Mapping[str, str] = {
     "experiment": "fairsal_core.experiments.pipeline:run_job",
     "explain": "fairsal_core.experiments.attention:run_job",
+    "sweep": "fairsal_core.experiments.sweep:run_job",
 }
+# It computes nothing itself, and what it starts needs the devices.
+WITHOUT_DEVICE = frozenset({"sweep"})
 
 LOCK_FD_VARIABLE = "FAIRSAL_LOCK_FD"
 QUEUE_SECONDS = 0.2
@@ -123,9 +126,10 @@ def _do(run: Path, jobs: Mapping[str, str], held: ExitStack, cancelled: Callable
     if cancelled():
         raise CancelledError("Cancelled before it began.")
     job = _find_job(described.kind, jobs)
-    device = _device_key(described.config)
-    store.update_status(run, device=device)
-    held.callback(processes.unlock, _take_device(run, device, cancelled, show))
+    if described.kind not in WITHOUT_DEVICE:
+        device = _device_key(described.config)
+        store.update_status(run, device=device)
+        held.callback(processes.unlock, _take_device(run, device, cancelled, show))
     store.update_status(run, state="running", started=time.time(), stage="", message="")
     job(dict(described.config), run, Report(partial(store.append_event, run), show, cancelled))
 

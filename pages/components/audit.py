@@ -68,7 +68,7 @@ def _read(path: Path, changed: float, _run: Run) -> Audit:
 
 def choose_audit() -> Audit:
     """Show the choice of run, begun by the link's `run`, and return the chosen one; ends the page where there is none."""
-    runs = [run for run in list_runs() if run.status.state == "finished"]
+    runs = [run for run in list_runs() if run.status.state == "finished" and run.kind == "experiment"]
     if not runs:
         st.info(
             "No run has finished yet. Train one, and its results appear here: accuracy for each subgroup, with intervals."

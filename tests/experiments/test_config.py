@@ -174,7 +174,8 @@ def test_target_and_confounder_have_to_differ() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_valid_experiments(name: str) -> None:
     assert PRESETS[name].description
-    assert parse_config(preset_settings(name)).target == "Male"
+    config = parse_config(preset_settings(name))
+    assert config.target == ("Smiling" if name.startswith("smiling") else "Male")
 
 
 def test_the_papers_preset() -> None:
@@ -183,6 +184,13 @@ def test_the_papers_preset() -> None:
     training = config.training
     assert (training.epochs, training.batch_size, training.learning_rate) == (20, 128, 1e-5)
     assert (training.learning_rate_decay, training.weight_decay) == (0.95, 1e-3)
+    assert config.mask_epochs == 10
+    assert [choice.name for choice in config.schemes] == [
+        "general_mask@0.6",
+        "general_noise@0.7",
+        "specific_mask@0.6",
+        "specific_noise@0.8",
+    ]
 
 
 def test_an_unknown_preset() -> None:
