@@ -1,5 +1,19 @@
 """The audited classifiers: architectures, training, scores, files."""
 
+from fairsal_core.classifiers.corrections import (
+    THRESHOLD,
+    Corrected,
+    Correction,
+    Decision,
+    Erasure,
+    GatedShift,
+    Shift,
+    decisions,
+    find_layer,
+    insert,
+    mean_activation,
+    remove,
+)
 from fairsal_core.classifiers.registry import (
     CLASSIFIERS,
     build_classifier,
@@ -11,13 +25,25 @@ from fairsal_core.classifiers.training import ClassifierTraining, Treatment, Wat
 
 __all__ = [
     "CLASSIFIERS",
+    "THRESHOLD",
     "ClassifierTraining",
+    "Corrected",
+    "Correction",
+    "Decision",
+    "Erasure",
+    "GatedShift",
+    "Shift",
     "Treatment",
     "Watch",
     "build_classifier",
+    "decisions",
     "find_classifier",
+    "find_layer",
+    "insert",
     "load_classifier",
+    "mean_activation",
     "predict_scores",
+    "remove",
     "save_classifier",
     "train_classifier",
 ]

@@ -1,14 +1,16 @@
 """The audited classifiers by name, and their files. A new one is one file and one line here."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 
+from fairsal_core.classifiers.corrections import describe, rebuild
 from fairsal_core.classifiers.resnet import resnet18, resnet50, start_from_imagenet
 from fairsal_core.classifiers.three_conv import three_conv
 from fairsal_core.errors import FairsalError, unknown_name
@@ -60,14 +62,14 @@ def find_classifier(name: str) -> Architecture:
 
 
 def save_classifier(classifier: nn.Module, path: Path) -> None:
-    """Write the weights as safetensors."""
+    """Write the weights as safetensors; its header says as JSON which corrections the classifier has, and where."""
     state = {name: value.detach().cpu().contiguous() for name, value in classifier.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(state, temporary)
+        save_file(state, temporary, metadata={"corrections": json.dumps(describe(classifier))})
 
 
 def load_classifier(name: str, path: Path) -> nn.Module:
-    """Read a classifier of a registered kind, in eval mode.
+    """Read a classifier of a registered kind, with its corrections, in eval mode.
 
     Raises
     ------
@@ -76,8 +78,12 @@ def load_classifier(name: str, path: Path) -> nn.Module:
     """
     classifier = build_classifier(name)
     try:
-        classifier.load_state_dict(load_file(path))
-    except (OSError, RuntimeError, SafetensorError) as error:
+        with safe_open(path, "pt") as file:
+            corrections = json.loads((file.metadata() or {}).get("corrections", "[]"))
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no dict)
+        rebuild(classifier, corrections, state)
+        classifier.load_state_dict(state)
+    except (OSError, RuntimeError, SafetensorError, ValueError, KeyError, TypeError, FairsalError) as error:
         raise FairsalError(
             f"{path} does not hold the weights of a '{name}' classifier ({str(error)[:120]})."
         ) from error

@@ -22,6 +22,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fairsal_core.classifiers import Correction
 from fairsal_core.errors import FairsalError
 from fairsal_core.saliency.base import Attribute, Attribution, ExplainerSettings, chosen
 from fairsal_core.tensors import Normalise
@@ -117,12 +118,13 @@ def _children(network: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
 
 def _composite(network: nn.Module, settings: LrpSettings) -> "Composite":
     from zennit.composites import EpsilonGammaBox, EpsilonPlus, EpsilonPlusFlat
-    from zennit.rules import Pass
+    from zennit.rules import Norm, Pass
 
     options: dict[str, Any] = {
         "epsilon": settings.epsilon,
         "zero_params": ["bias"] if settings.zero_bias else None,
-        "layer_map": [(Normalise, Pass())],
+        # A correction is affine: each activation gets what it contributed, and its constant keeps its share, as a bias.
+        "layer_map": [(Normalise, Pass()), (Correction, Norm())],
     }
     if settings.composite == "epsilon_plus":
         return EpsilonPlus(**options)

@@ -1,0 +1,28 @@
+"""Mitigation: methods that take a trained classifier and give back another that relies less on the confounder."""
+
+from fairsal_core.mitigation.base import LabelledFaces, MitigationSettings, Trial
+from fairsal_core.mitigation.cav import ESTIMATORS, Cav, fit_cav
+from fairsal_core.mitigation.clarc import concept_directions
+from fairsal_core.mitigation.layers import mean_activations, stages
+from fairsal_core.mitigation.mitigate import Mitigation, mitigate
+from fairsal_core.mitigation.registry import METHODS, Method, find_method
+from fairsal_core.mitigation.search import Judgement, judge
+
+__all__ = [
+    "ESTIMATORS",
+    "METHODS",
+    "Cav",
+    "Judgement",
+    "LabelledFaces",
+    "Method",
+    "Mitigation",
+    "MitigationSettings",
+    "Trial",
+    "concept_directions",
+    "find_method",
+    "fit_cav",
+    "judge",
+    "mean_activations",
+    "mitigate",
+    "stages",
+]

@@ -1,0 +1,96 @@
+"""What every mitigation method shares: the faces it gets, its settings' base, what it gives back."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.tensors import resident, to_unit
+
+
+@dataclass(frozen=True)
+class LabelledFaces:
+    """Faces with what a method may know about them.
+
+    Attributes
+    ----------
+    images : array, (N, S, S, 3) uint8
+        Faces.
+    target, confounder : arrays, (N,) bool
+        Whether each has the target attribute, and the confounder.
+    """
+
+    images: NDArray[np.uint8]
+    target: NDArray[np.bool_]
+    confounder: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if not len(self.images) == len(self.target) == len(self.confounder):
+            raise FairsalError(
+                f"Images, target and confounder differ in number: {len(self.images)}, {len(self.target)}, "
+                f"{len(self.confounder)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class MitigationSettings(BaseModel):
+    """Base of all methods' settings: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tolerance: float = Field(
+        0.02, ge=0, le=1, description="accuracy on the validation faces that a candidate may give up"
+    )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate of a search, judged on the validation faces; `problem` says why it has no numbers."""
+
+    settings: Mapping[str, Any]
+    accuracy: float = float("nan")
+    worst_cell: float = float("nan")
+    equalized_odds_difference: float = float("nan")
+    chosen: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A method's result: the classifier, what its search saw, and numbers about it (such as a CAV's separability)."""
+
+    classifier: nn.Module
+    trace: tuple[Trial, ...]
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+
+
+Apply = Callable[..., Applied]
+"""(classifier, fit faces, validation faces, settings, *, seed, progress) -> Applied; the classifier is never touched."""
+
+
+class Batch(NamedTuple):
+    """Images (N, 3, S, S) in [0, 1] with their labels (N,) bool."""
+
+    images: Tensor
+    target: Tensor
+    confounder: Tensor
+
+
+def device_of(classifier: nn.Module) -> torch.device:
+    """Return the device a classifier's weights lie on."""
+    weights = next(classifier.parameters(), None)
+    return torch.device("cpu") if weights is None else weights.device
+
+
+def image_batches(images: NDArray[np.uint8], device: torch.device, size: int) -> Iterator[Tensor]:
+    """Give images in order, (n, 3, S, S) in [0, 1] on the device."""
+    for start in range(0, len(images), size):
+        yield to_unit(resident(images[start : start + size], device)).contiguous()

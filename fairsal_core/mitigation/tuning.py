@@ -1,0 +1,111 @@
+"""Fine-tuning on the mitigation split: the loop that several methods share."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.mitigation.base import Batch, LabelledFaces, MitigationSettings, device_of
+from fairsal_core.progress import Progress, silent
+from fairsal_core.tensors import resident, to_unit
+
+
+class TuningSettings(MitigationSettings):
+    """How long and how fast a classifier is fine-tuned."""
+
+    epochs: int = Field(4, ge=1, le=1000, description="passes over the mitigation split")
+    batch_size: int = Field(64, ge=2, le=8192, description="faces per step")
+    learning_rate: float = Field(2e-4, gt=0, le=1, description="Adam's rate")
+
+
+def tune(
+    classifier: nn.Module,
+    faces: LabelledFaces,
+    settings: TuningSettings,
+    step: Callable[[Batch], Tensor],
+    *,
+    seed: int,
+    parameters: Sequence[nn.Parameter] | None = None,
+    epoch_begins: Callable[[], None] | None = None,
+    progress: Progress = silent,
+) -> None:
+    """Fine-tune a classifier in place; it ends in eval mode.
+
+    Parameters
+    ----------
+    classifier : torch.nn.Module
+        The caller's own copy.
+    faces : LabelledFaces
+        The mitigation split.
+    settings : TuningSettings
+        Epochs, batches, rate.
+    step : callable
+        Fills the parameters' gradients for a batch, and returns the loss.
+    seed : int
+        Fixes order and dropout.
+    parameters : sequence of parameters, optional
+        What to train; all by default.
+    epoch_begins : callable, optional
+        Called before each epoch, with the classifier in eval mode.
+
+    Raises
+    ------
+    FairsalError
+        If the loss stops being a number.
+    """
+    torch.manual_seed(seed)
+    chosen = list(classifier.parameters()) if parameters is None else list(parameters)
+    kept = {parameter: parameter.requires_grad for parameter in classifier.parameters()}
+    training = {id(parameter) for parameter in chosen}
+    for parameter in kept:
+        parameter.requires_grad_(id(parameter) in training)
+    optimiser = torch.optim.Adam(chosen, lr=settings.learning_rate)
+    shuffle = torch.Generator().manual_seed(seed)
+    try:
+        for epoch in range(settings.epochs):
+            if epoch_begins is not None:
+                epoch_begins()
+            to_training_mode(classifier)
+            for batch in batches(faces, settings.batch_size, shuffle, device_of(classifier)):
+                optimiser.zero_grad(set_to_none=True)
+                loss = step(batch)
+                if not bool(torch.isfinite(loss)):
+                    raise FairsalError(
+                        f"The loss is no longer a number in epoch {epoch + 1}; try a smaller learning rate than "
+                        f"{settings.learning_rate:g}."
+                    )
+                optimiser.step()
+            progress(epoch + 1, settings.epochs, f"fine-tuning, epoch {epoch + 1} of {settings.epochs}")
+    finally:
+        classifier.eval()
+        for parameter, wanted in kept.items():
+            parameter.requires_grad_(wanted)
+            parameter.grad = None
+
+
+def to_training_mode(classifier: nn.Module) -> None:
+    """Turn dropout on. Batch norms keep the statistics they have: a few hundred chosen faces are no better ones."""
+    classifier.train()
+    for module in classifier.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def batches(faces: LabelledFaces, size: int, shuffle: torch.Generator, device: torch.device) -> Iterator[Batch]:
+    """Give the faces once, in random order."""
+    for rows in torch.randperm(len(faces), generator=shuffle).split(size):
+        chosen = np.sort(rows.numpy())
+        yield Batch(
+            to_unit(resident(faces.images[chosen], device)).contiguous(),
+            torch.from_numpy(faces.target[chosen]).to(device),
+            torch.from_numpy(faces.confounder[chosen]).to(device),
+        )
+
+
+def classification_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the loss that audited classifiers are trained with: binary cross-entropy on each of the two logits."""
+    wanted = nn.functional.one_hot(target.long(), 2).to(logits.dtype)
+    return nn.functional.binary_cross_entropy_with_logits(logits, wanted)
