@@ -51,3 +51,38 @@ def portrait(pixels: NDArray[np.uint8]) -> Image.Image:
 def to_bytes(images: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Return images in [0, 1] as uint8."""
     return np.asarray((np.clip(images, 0, 1) * 255).round(), dtype=np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _diverging() -> NDArray[np.uint8]:
+    from plotly.colors import sample_colorscale
+
+    # Red and blue ends are told apart by colour-blind readers; white is zero.
+    samples = sample_colorscale("RdBu_r", np.linspace(0, 1, 255).tolist(), colortype="tuple")
+    return np.asarray((np.array(samples) * 255).round(), dtype=np.uint8)
+
+
+def diverging_map(values: NDArray[np.floating], limit: float) -> NDArray[np.uint8]:
+    """Return signed values (H, W) as colours (H, W, 3) uint8: blue at -limit, white at 0, red at +limit."""
+    places = np.clip(values / limit if limit else np.zeros_like(values), -1, 1) * 127 + 127
+    return np.asarray(_diverging()[places.round().astype(np.uint8)])
+
+
+def diverging_bar() -> NDArray[np.uint8]:
+    """Return the diverging scale as a strip (8, 255, 3)."""
+    return np.repeat(_diverging()[None], 8, axis=0)
+
+
+def over_face(colours: NDArray[np.uint8], face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay colours (H, W, 3) over a pale grey print of a face (H, W, 3): hue and depth stay, the face shows through."""
+    grey = face.mean(axis=2, keepdims=True) / 255
+    return np.asarray((colours * (0.72 + 0.28 * grey)).round(), dtype=np.uint8)
+
+
+def outline_path(mask: NDArray[np.bool_]) -> str:
+    """Return the border of a mask (H, W) as an SVG path in pixels: every side between a pixel inside and one outside."""
+    padded = np.pad(mask, 1)
+    down, right = padded[1:, 1:-1] != padded[:-1, 1:-1], padded[1:-1, 1:] != padded[1:-1, :-1]
+    level = [f"M{x} {y}h1" for y, x in zip(*np.nonzero(down), strict=True)]
+    upright = [f"M{x} {y}v1" for y, x in zip(*np.nonzero(right), strict=True)]
+    return "".join(level + upright)

@@ -6,6 +6,7 @@ Each section is one function of a file in `components/`; a new one is one import
 import streamlit as st
 
 from pages.components.accuracy import charts_section, choose_evaluation, worst_section
+from pages.components.attention import attention_sections
 from pages.components.audit import Audit, choose_audit
 from pages.components.desk import choose_desk, desk_section
 from pages.components.frame import inside_app
@@ -37,6 +38,7 @@ desk_section(desk)
 worst_section(desk)
 charts_section(desk)
 verdicts_section(desk)
+attention_sections(audit)
 gallery_section(desk)
 notes_section(desk)
 report_section(desk)

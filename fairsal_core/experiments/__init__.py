@@ -49,6 +49,7 @@ from fairsal_core.experiments.store import (
     run_path,
 )
 from fairsal_core.experiments.sweep import SweepConfig, Trial, plan_trials, read_sweep
+from fairsal_core.experiments.trade_off import fairness_change_table
 
 __all__ = [
     "AUTHORS_EVALUATION",
@@ -80,6 +81,7 @@ __all__ = [
     "checked_settings",
     "delete_run",
     "face_changes",
+    "fairness_change_table",
     "find_roi",
     "gap_name",
     "hash_of",

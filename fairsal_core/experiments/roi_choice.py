@@ -16,7 +16,7 @@ MEAN_MAP = "mean_map.npy"
 
 
 def find_roi(
-    choice: RoiChoice, run: Path, confounder: str, faces: FaceDataset
+    choice: RoiChoice, run: Path, confounder: str, faces: FaceDataset | None
 ) -> tuple[RoiChoice, AnyRoi] | tuple[None, None]:
     """Return the region that a choice means for these faces of a run, and the choice that `auto` came to.
 
@@ -28,8 +28,8 @@ def find_roi(
         A run's directory; its mean map says where the confounder can be read off.
     confounder : str
         The attribute that the region is about.
-    faces : FaceDataset
-        Part masks are theirs, one each.
+    faces : FaceDataset or None
+        Part masks are theirs, one each; None where they are not at hand.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def find_roi(
     found: dict[str, Callable[[], AnyRoi]] = {
         REGION_MAP: lambda: region_map_roi(run, choice.quantile),
         PRESET: lambda: _preset(confounder),
-        PARTS: lambda: part_roi(faces, confounder),
+        PARTS: lambda: _parts(faces, confounder),
         BOX: lambda: Roi(*(choice.box or ())),
     }
     return choice.model_copy(update={"kind": kind}), found[kind]()
@@ -74,12 +74,18 @@ def region_map_roi(run: Path, quantile: float) -> PixelRoi:
     return PixelRoi(select_pixels(torch.from_numpy(pixels), quantile).numpy())
 
 
-def _auto(run: Path, confounder: str, faces: FaceDataset) -> str | None:
+def _auto(run: Path, confounder: str, faces: FaceDataset | None) -> str | None:
     if (run / MEAN_MAP).is_file():
         return REGION_MAP
-    if faces.parts_folder is not None and confounder in PART_OF:
+    if faces is not None and faces.parts_folder is not None and confounder in PART_OF:
         return PARTS
     return PRESET if confounder in ROI_PRESETS else None
+
+
+def _parts(faces: FaceDataset | None, confounder: str) -> PixelRoi:
+    if faces is None:
+        raise FairsalError("The faces are not at hand, and so their part masks are not; choose another region.")
+    return part_roi(faces, confounder)
 
 
 def _preset(confounder: str) -> Roi:

@@ -1,6 +1,6 @@
 """Pure functions on arrays: subgroup accuracy, intervals, saliency against a region of interest. No models, no files."""
 
-from fairsal_core.metrics.changes import change_estimates
+from fairsal_core.metrics.changes import change_estimates, odds_change
 from fairsal_core.metrics.groups import (
     ACCURACY,
     ALL_CELLS,
@@ -63,6 +63,7 @@ __all__ = [
     "inside_minus_outside",
     "magnitude",
     "mrr",
+    "odds_change",
     "one_sided_test",
     "percentile_interval",
     "rank_correlation",

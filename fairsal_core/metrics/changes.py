@@ -1,11 +1,13 @@
 """How much better one classifier is than another on the same faces, with intervals that profit from the pairing."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.metrics.groups import ACCURACY, ALL_CELLS, GAP, OTHER_CELLS, TARGET_CELLS, Estimate
-from fairsal_core.metrics.intervals import bootstrap_rates, bootstrap_seeds, percentile_interval
+from fairsal_core.metrics.groups import ACCURACY, ALL_CELLS, EQUALIZED_ODDS, GAP, OTHER_CELLS, TARGET_CELLS, Estimate
+from fairsal_core.metrics.intervals import Interval, bootstrap_rates, bootstrap_seeds, percentile_interval
 
 
 def change_estimates(
@@ -51,6 +53,38 @@ def change_estimates(
     groups = (ALL_CELLS, TARGET_CELLS, OTHER_CELLS, *((cell,) for cell in ALL_CELLS))
     changes = [_accuracy_change(exact, drawn, sizes, group) for group in groups if sizes[list(group)].any()]
     return [*changes, _gap_change(exact, drawn, sizes)]
+
+
+def odds_change(
+    before: NDArray[np.bool_], after: NDArray[np.bool_], cells: NDArray[np.int64], seed: int = 0
+) -> Estimate:
+    """Return the change of the equalized odds difference between confounder groups, after minus before.
+
+    Parameters and interval as for `change_estimates`; the difference itself is `fairness_estimates`', a mean over seeds.
+    nan where a cell has no faces.
+    """
+    if before.shape != after.shape or before.shape[1:] != cells.shape:
+        raise FairsalError(
+            f"A change needs the same seeds and faces; got {before.shape}, {after.shape}, {cells.shape}."
+        )
+    if not np.bincount(cells, minlength=len(ALL_CELLS)).all():
+        return Estimate(EQUALIZED_ODDS, ALL_CELLS, math.nan, Interval(math.nan, math.nan), len(cells))
+    both, seeds = np.concatenate([before, after]), len(before)
+    exact = np.stack([both[:, cells == cell].mean(axis=1) for cell in ALL_CELLS], axis=-1)
+    drawn = _odds(bootstrap_rates(both, cells, seed=seed))
+    change = (drawn[:, seeds:] - drawn[:, :seeds]) * bootstrap_seeds(seeds, len(drawn), seed)
+    odds = _odds(exact)
+    value = float(odds[seeds:].mean() - odds[:seeds].mean())
+    return Estimate(EQUALIZED_ODDS, ALL_CELLS, value, percentile_interval(change.sum(axis=1)), len(cells))
+
+
+def _odds(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the larger difference between confounder groups, of accuracies in the cells (..., 4).
+
+    Among targets accuracy is the true positive rate, among others one minus the false positive rate.
+    """
+    differences = np.abs(accuracy[..., ::2] - accuracy[..., 1::2])
+    return np.asarray(differences.max(axis=-1))
 
 
 def _rates(correct: NDArray[np.bool_], cells: NDArray[np.int64]) -> NDArray[np.float64]:

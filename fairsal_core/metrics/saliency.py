@@ -32,6 +32,7 @@ _CHUNK_VALUES = (
     1 << 16
 )  # half a MB of float64: stays in cache, and larger temporaries cost page faults (4 times as slow)
 _CHUNK_DRAWS = 1 << 20
+_PIECE = 8192  # of a dot product; OpenBLAS keeps up to 10,000 in one thread
 
 
 class HasMask(Protocol):
@@ -402,21 +403,32 @@ def _per_image(measure: Callable[..., Values], roi: Region, *maps: Maps, within:
             raise FairsalError(f"Maps before and after have one shape; got {shape} and {other.shape}.")
     masks = _masks(roi, shape)
     box = _around(masks) if within else np.s_[:, :]
-    weights = masks[:, *box].astype(np.float64).reshape(len(masks), -1) if len(masks) == 1 else None
+    cut = masks[:, *box]
+    shared = cut.astype(np.float64).reshape(1, -1) if len(cut) == 1 else None
+    rows = _rows_at_once(shape)
+    # Made once and filled again for every chunk: fresh memory costs more than the sums do.
+    buffers = [np.empty((rows, *cut.shape[1:])) for _ in arrays]
     result = np.full(shape[0], np.nan)
     for chunk in _chunks(shape):
         parts = [values[chunk] for values in arrays]
-        inside = masks[chunk][:, *box].astype(np.float64).reshape(len(parts[0]), -1) if weights is None else weights
+        n = len(parts[0])
+        for buffer, part in zip(buffers, parts, strict=True):
+            np.copyto(buffer[:n], part[:, *box])
+        inside = cut[chunk].astype(np.float64).reshape(n, -1) if shared is None else shared
         usable = inside.any(axis=1) & np.logical_and.reduce([_informative(part) for part in parts])
-        flat = [part[:, *box].astype(np.float64).reshape(len(part), -1) for part in parts]
+        flat = [buffer[:n].reshape(n, -1) for buffer in buffers]
         with np.errstate(divide="ignore", invalid="ignore"):  # what cannot be measured becomes NaN, by rule
             result[chunk] = np.where(usable, measure(inside, *flat), np.nan)
     return result
 
 
+def _rows_at_once(shape: tuple[int, ...]) -> int:
+    return max(1, min(shape[0], _CHUNK_VALUES // max(1, shape[1] * shape[2])))
+
+
 def _chunks(shape: tuple[int, ...]) -> Iterator[slice]:
     """Return slices of a few images each, of maps of this shape (N, H, W)."""
-    rows = max(1, _CHUNK_VALUES // max(1, shape[1] * shape[2]))
+    rows = _rows_at_once(shape)
     for start in range(0, shape[0], rows):
         yield slice(start, start + rows)
 
@@ -470,9 +482,14 @@ def _informative(maps: Maps) -> Mask:
 
 
 def _total(values: Maps | Mask, weights: Values) -> Values:
-    """Sum flat values (n, P) with weights (1 or n, P)."""
-    # Not np.vecdot or @: OpenBLAS starts threads for every row, which on a busy machine took 600 times as long.
-    total: Values = np.einsum("np,np->n", values.astype(np.float64, copy=False), weights)
+    """Sum flat values (n, P) with weights (1 or n, P), in double precision."""
+    numbers = values.astype(np.float64, copy=False)
+    # In pieces: OpenBLAS starts threads for longer ones, which on a busy machine took 600 times as long; and einsum,
+    # which has none, takes four times as long as one thread of OpenBLAS.
+    total: Values = np.zeros(len(numbers))
+    for start in range(0, numbers.shape[1], _PIECE):
+        piece = np.s_[:, start : start + _PIECE]
+        total += np.vecdot(numbers[piece], weights[piece])
     return total
 
 

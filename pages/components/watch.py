@@ -86,7 +86,10 @@ def _show(run: Run) -> None:
         took = f" It took {describe_duration(seconds)}." if status.ended and status.started and seconds >= 0 else ""
         st.success(f"Done.{took}")
         st.page_link(
-            "pages/comparison.py", label="See the results", icon=":material/balance:", query_params={"run": run.id}
+            "pages/comparison.py",
+            label="See the results",
+            icon=":material/balance:",
+            query_params={"run": run.config.get("run", run.id)},
         )
     if status.state in ("failed", "interrupted"):
         st.error(status.error or "It ended without saying why.")

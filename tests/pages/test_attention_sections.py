@@ -1,0 +1,89 @@
+"""The attention sections of Comparison: maps, region, metrics, trade-off, all from what a run left."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fairsal_core.experiments import RoiChoice, list_attention, parse_config, region_map_roi, run_here
+from fairsal_core.faces import Roi
+from fairsal_core.pictures import diverging_map, outline_path, over_face
+from tests.pages.conftest import OpenPage, texts
+from tests.pages.test_pages import TINY
+
+
+@pytest.fixture
+def run(open_page: OpenPage, drawn_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished run in the workspace that the pages see, on faces that are on offer."""
+    monkeypatch.setenv("FAIRSAL_DATA_ROOTS", str(drawn_folder))
+    config = parse_config({"data": str(drawn_folder), "balanced": False, **TINY})
+    return run_here("experiment", config.model_dump(mode="json"))
+
+
+def test_the_sections_follow_the_region_in_the_link(open_page: OpenPage, run: Path) -> None:
+    app = open_page("comparison", run=run.name)
+    assert "".join(app.query_params["roi"]) == "region_map@0.7"
+    assert app.selectbox(key="maps_after").value == "general_mask@0.7"
+    assert "Region: region_map@0.7. 4 test faces" in texts(app)
+    assert "RDDT" in app.table[-1].value.columns
+
+    app = open_page("comparison", run=run.name, roi="70,12,20,40")
+    assert app.selectbox(key="roi_kind").value == "box"
+    assert [app.number_input(key=f"roi_{name}").value for name in ("x", "y", "width", "height")] == [70, 12, 20, 40]
+    assert "Region: 70,12,20,40. 4 test faces" in texts(app)
+
+    app.number_input(key="roi_x").set_value(100).run()  # 20 wide still fits; 40 would not
+    assert "".join(app.query_params["roi"]) == "100,12,20,40"
+    app.number_input(key="roi_x").set_value(120).run()
+    assert "".join(app.query_params["roi"]) == "120,12,8,40"
+    app.selectbox(key="roi_preset").set_value("Wearing_Hat").run()
+    assert "".join(app.query_params["roi"]) == "7,12,108,29"
+    app.selectbox(key="roi_kind").set_value("parts").run()
+    assert not app.exception
+    assert "Region: parts." in texts(app)
+
+
+def test_a_region_in_the_link_that_is_none(open_page: OpenPage, run: Path) -> None:
+    app = open_page("comparison", run=run.name, roi="9,9,400,1")
+    assert any("'9,9,400,1' is not one" in warning.value for warning in app.warning)
+    assert "".join(app.query_params["roi"]) == "region_map@0.7"
+
+
+def test_a_run_without_explanations_offers_them(open_page: OpenPage, drawn_folder: Path) -> None:
+    content = {"data": str(drawn_folder), "balanced": False, "attention": {"explainers": ["none"]}, **TINY}
+    path = run_here("experiment", parse_config(content).model_dump(mode="json"))
+    app = open_page("comparison", run=path.name)
+    assert any("Nothing was explained in this run yet" in info.value for info in app.info)
+    assert app.multiselect(key="explain_methods").value == ["lrp"]
+    run_here("explain", {"run": path.name, "explainers": ["gradient"], "explained_faces": 4, "device": "cpu"})
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="explainer").value == "gradient"
+    assert [choice for choice in list_attention(path) if choice.about["roi_used"] == RoiChoice(kind="region_map").name]
+    assert region_map_roi(path, 0.7).pixels.any()
+
+
+# Pictures
+
+
+def test_the_outline_is_the_border_of_the_mask() -> None:
+    mask = Roi(x=3, y=1, width=2, height=1).mask((4, 6))
+    assert sorted(outline_path(mask).replace("M", " M").split(" M")[1:]) == sorted(
+        ["3 1h1", "4 1h1", "3 2h1", "4 2h1", "3 1v1", "5 1v1"]
+    )
+    assert outline_path(np.zeros((4, 6), dtype=bool)) == ""
+    assert outline_path(np.ones((2, 2), dtype=bool)).count("M") == 8
+
+
+def test_signed_values_are_coloured_symmetrically() -> None:
+    colours = diverging_map(np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]]), 1.0)[0].astype(int)
+    assert colours[0].tolist() == colours[1].tolist()
+    assert colours[3].tolist() == colours[4].tolist()
+    assert min(colours[2]) > 240  # zero is white
+    assert colours[1][2] > colours[1][0] + 60  # below zero blue
+    assert colours[3][0] > colours[3][2] + 60  # above zero red
+    assert (diverging_map(np.zeros((2, 2)), 0.0) == colours[2]).all()
+    face = np.zeros((1, 5, 3), dtype=np.uint8)
+    over = over_face(diverging_map(np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]]), 1.0), face)[0].astype(int)
+    assert (over <= colours).all()
+    assert (over >= colours // 2).all()
