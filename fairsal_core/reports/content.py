@@ -22,14 +22,16 @@ from fairsal_core.experiments import (
     gap_name,
     over_all_seeds,
     parse_config,
+    read_attention,
     read_predictions,
     read_results,
 )
 from fairsal_core.faces import CELLS, DEMO, CellCounts, FaceDataset, cell_name, group_name
 from fairsal_core.files import read_json
+from fairsal_core.metrics import Interval
 from fairsal_core.pictures import colour_map, data_url, photo_url
 from fairsal_core.regions import PatchGrid, min_max, to_pixel_map
-from fairsal_core.reports.acceptance import Acceptance, Judged, Verdict, judge, overall
+from fairsal_core.reports.acceptance import Acceptance, Judged, Verdict, judge, judge_rrf, overall
 from fairsal_core.reports.charts import Point, interval_chart
 from fairsal_core.reports.command import command_line
 from fairsal_core.reports.review import Note, read_acceptance, read_notes
@@ -57,6 +59,7 @@ class Filed:
     config: ExperimentConfig
     results: pd.DataFrame
     predictions: pd.DataFrame
+    attention: pd.DataFrame
     subsets: Mapping[str, Any]
     versions: Mapping[str, str]
     versions_are_of: str
@@ -98,6 +101,7 @@ def read_filed(run: Run) -> Filed:
         config=parse_config(dict(run.config)),
         results=read_results(run.path),
         predictions=read_predictions(run.path),
+        attention=read_attention(run.path),
         subsets=subsets,
         versions=recorded or versions(),
         versions_are_of="the run" if recorded else "this report; the run did not record its own",
@@ -113,15 +117,36 @@ def _recorded_versions(run: Path) -> dict[str, str]:
         return {}
 
 
-def judgements(results: pd.DataFrame, acceptance: Acceptance) -> list[Judgement]:
-    """Judge every variant under every evaluation, by its rows over all seeds."""
+def judgements(results: pd.DataFrame, acceptance: Acceptance, attention: pd.DataFrame | None = None) -> list[Judgement]:
+    """Judge every variant under every evaluation, by its rows over all seeds.
+
+    Parameters
+    ----------
+    results : DataFrame
+        As from `results_table`.
+    acceptance : Acceptance
+        Thresholds.
+    attention : DataFrame, optional
+        As from `read_attention`; its first explainer's RRF over all explained faces, which are clean, is what counts.
+    """
     judged = []
     for (variant, evaluation, treated_by), part in over_all_seeds(results).groupby(
         ["variant", "evaluation", "treated_by"], sort=False
     ):
-        criteria = judge(part, acceptance)
+        criteria = judge(part, acceptance, _rrf(attention, str(variant), acceptance.rrf_at_most))
         judged.append(Judgement(str(variant), str(evaluation), str(treated_by), criteria, overall(criteria)))
     return judged
+
+
+def _rrf(attention: pd.DataFrame | None, variant: str, limit: float | None) -> Judged | None:
+    if attention is None or attention.empty or limit is None:
+        return None
+    pooled = over_all_seeds(attention)
+    of = pooled[pooled["variant"].eq(variant) & pooled["metric"].eq("rrf") & pooled["group"].eq("all")]
+    if of.empty:
+        return None
+    row = of.iloc[0]
+    return judge_rrf(float(row["value"]), Interval(float(row["low"]), float(row["high"])), int(row["n"]), limit)
 
 
 def subset_table(filed: Filed) -> pd.DataFrame:

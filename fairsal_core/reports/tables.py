@@ -14,6 +14,7 @@ _METRICS = {
     "equal_opportunity_difference": "equal opportunity difference",
     "equalized_odds_difference": "equalized odds difference",
 }
+_RELEVANCE = ("rrf", "hrf", "mrr", "adr", "dif")
 
 
 def accuracy_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -56,6 +57,30 @@ def fairness_table(results: pd.DataFrame) -> pd.DataFrame:
             + part["high"].map("{:.2f}]".format)
         ).set_axis(pd.MultiIndex.from_frame(part[list(_KEYS)]))
     return pd.DataFrame(columns).reset_index() if columns else pd.DataFrame()
+
+
+def attention_summary(attention: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per explainer and variant: relevance metrics over all explained faces, as text with intervals.
+
+    Parameters
+    ----------
+    attention : DataFrame
+        As from `read_attention`; perhaps empty.
+    """
+    pooled = over_all_seeds(attention)
+    pooled = pooled[pooled["group"] == "all"]
+    rows = []
+    for (explainer, roi, variant), part in pooled.groupby(["explainer", "roi", "variant"], sort=False):
+        by_metric = part.set_index("metric")
+        row = {"explainer": explainer, "variant": variant, "region of interest": roi}
+        for metric in (name for name in _RELEVANCE if name in by_metric.index):
+            number = by_metric.loc[metric]
+            row[metric.upper()] = f"{number['value']:.3f} [{number['low']:.3f}, {number['high']:.3f}]"
+        if "rddt" in by_metric.index:
+            test = by_metric.loc["rddt"]
+            row["RDDT"] = f"p = {test['p_value']:.2g}, effect {test['value']:+.2f}"
+        rows.append({**row, "n": int(by_metric["n"].max())})
+    return pd.DataFrame(rows).fillna("–") if rows else pd.DataFrame()
 
 
 def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> list[Path]:

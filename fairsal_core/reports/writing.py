@@ -24,7 +24,7 @@ from fairsal_core.reports.content import (
     region_map,
     subset_table,
 )
-from fairsal_core.reports.tables import accuracy_table, fairness_table, write_tables
+from fairsal_core.reports.tables import accuracy_table, attention_summary, fairness_table, write_tables
 
 HTML, CARDS, TABLES = "report.html", "model_cards", "tables"
 
@@ -86,6 +86,7 @@ def report_tables(filed: Filed) -> dict[str, Any]:
         "accuracy": accuracy_table(filed.results),
         "fairness": fairness_table(filed.results),
         "changes": changes(filed),
+        "attention": attention_summary(filed.attention),
         "training_faces": subset_table(filed),
         "all_results": filed.results,
     }
@@ -99,11 +100,12 @@ def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress =
     text: str = _template("report.html.j2").render(
         filed=filed,
         made=datetime.now(UTC),
-        judgements=judgements(filed.results, filed.acceptance),
+        judgements=judgements(filed.results, filed.acceptance, filed.attention),
         accuracy=accuracy_table(filed.results),
         fairness=fairness_table(filed.results),
         subsets=subset_table(filed),
         changes=changes(filed),
+        attention=attention_summary(filed.attention),
         charts=charts(filed),
         region_map=region_map(filed),
         show_faces=show_faces,

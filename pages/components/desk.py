@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import ORIGINAL, Run, changes_table, gap_name, list_runs, read_predictions
+from fairsal_core.experiments import ORIGINAL, Run, changes_table, gap_name, list_runs, read_attention, read_predictions
 from pages.components.audit import Audit, read_audit
 
 BETTER, WORSE = "rgba(0, 114, 178, 0.22)", "rgba(213, 94, 0, 0.22)"  # readable on light and dark; the words say it too
@@ -58,6 +58,16 @@ class Desk:
         ]
         together = pd.concat(parts, ignore_index=True)
         return together[together["evaluation"].isin(self.evaluations)]
+
+    @property
+    def attention(self) -> pd.DataFrame:
+        """Summaries of the explainers for all chosen variants, `variant` being the desk's label; perhaps empty."""
+        parts = []
+        for entry in self.entries:
+            table = read_attention(entry.audit.run.path)
+            parts.append(table[table["variant"] == entry.variant].assign(variant=entry.label))
+        filled = [part for part in parts if not part.empty]
+        return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -9,11 +9,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import CLEAN, face_changes
+from fairsal_core.experiments import CLEAN, face_changes, list_attention
 from fairsal_core.faces import CELLS, DEMO, FaceDataset, cell_name
 from fairsal_core.pictures import portrait
 from pages.components.data import get_faces
 from pages.components.desk import Desk, Entry, predictions_of, source_of
+from pages.components.overlay import overlay
 
 A_PAGE = 12
 _ACROSS = 6
@@ -171,3 +172,40 @@ def _face(name: str, row: Any, faces: FaceDataset, desk: Desk, after: Entry) -> 
         st.markdown("**Attributes** · " + (", ".join(has) or "none"))
         drawn = desk.audit.run.config["data"] == DEMO
         st.caption("As the face was drawn with." if drawn else "As the data set's annotators saw them.")
+    _maps(name, faces, (desk.reference, after))
+
+
+def _maps(name: str, faces: FaceDataset, entries: tuple[Entry, Entry]) -> None:
+    """Show where each of the two classifiers looked, if the runs kept maps of this face."""
+    found = [(entry, *kept) for entry in entries if (kept := _kept_map(entry, name))]
+    if not found:
+        st.caption(
+            "No saliency map of this face is kept with the run; maps are kept for the first of the explained faces."
+        )
+        return
+    for column, (entry, explainer, relevance) in zip(st.columns(2), found, strict=False):
+        with column:
+            st.markdown(f"**{entry.label}** · {explainer}")
+            overlay(
+                _pixels(faces, name),
+                np.abs(relevance),
+                key=f"map-{entry.label}",
+                alt=f"Face {name}",
+                map_alt=f"Magnitude of the relevance of {entry.label} for {name}, by {explainer}",
+            )
+    st.caption("Magnitude of the relevance for the target's logit, scaled to each map's largest.")
+
+
+def _kept_map(entry: Entry, name: str) -> tuple[str, NDArray[np.float32]] | None:
+    try:
+        kept = [
+            attention
+            for attention in list_attention(entry.audit.run.path)
+            if entry.variant in attention.about["variants"] and name in attention.faces
+        ]
+        if not kept:
+            return None
+        relevance = kept[0].maps(entry.variant)[kept[0].faces.index(name)]
+        return str(kept[0].about["explainer"]), np.asarray(relevance, dtype=np.float32)
+    except (FairsalError, OSError, ValueError, KeyError):  # what cannot be read is not shown; the numbers stand
+        return None

@@ -30,7 +30,7 @@ def verdicts_section(desk: Desk) -> None:
         except (FairsalError, OSError) as error:
             st.warning(f"The thresholds could not be kept with the run: {error}")
     st.dataframe(
-        verdict_table(judgements(desk.results, wanted)),
+        verdict_table(judgements(desk.results, wanted, desk.attention)),
         hide_index=True,
         key="verdicts",
         column_config={"variant": st.column_config.Column(pinned=True)},
