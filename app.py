@@ -10,5 +10,6 @@ st.navigation(
         st.Page("pages/attribution.py", title="Attribution", icon=":material/location_searching:"),
         st.Page("pages/training.py", title="Training", icon=":material/model_training:"),
         st.Page("pages/comparison.py", title="Comparison", icon=":material/balance:"),
+        st.Page("pages/methods.py", title="Methods", icon=":material/function:"),
     ]
 ).run()

@@ -17,6 +17,7 @@ from pages.components.frame import inside_app
 from pages.components.notes import label_note
 from pages.components.overlay import overlay
 from pages.components.pictures import portrait, to_bytes
+from pages.components.tour import tour_bar
 
 MEAN_OVER = 200
 
@@ -71,6 +72,7 @@ def choose_face(faces: FaceDataset) -> tuple[NDArray[np.uint8], str] | None:
 inside_app()
 
 st.title("Where does an attribute live?")
+tour_bar()
 st.markdown(
     "A *region classifier* sees one 32-pixel patch and predicts a label of the whole face. How confident it is, patch by patch, "
     "shows where the attribute can be read off (De Coninck et al. 2024)."

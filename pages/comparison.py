@@ -13,6 +13,7 @@ from pages.components.frame import inside_app
 from pages.components.gallery import gallery_section
 from pages.components.notes import label_note
 from pages.components.review import notes_section, report_section
+from pages.components.tour import tour_bar
 from pages.components.verdicts import verdicts_section
 
 
@@ -29,6 +30,7 @@ def caption(audit: Audit) -> None:
 inside_app()
 
 st.title("Before and after, for each subgroup")
+tour_bar()
 
 audit = choose_audit()
 caption(audit)

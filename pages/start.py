@@ -1,24 +1,28 @@
-"""Start: what this is, and three ways in."""
+"""Start: what this is, three ways in, what runs and what finished, and the tour."""
+
+from pathlib import Path
 
 import streamlit as st
 
-from fairsal_core.experiments import list_runs
-from fairsal_core.faces import DEMO
-from pages.components.data import get_faces
 from pages.components.frame import inside_app
-from pages.components.notes import label_note
-from pages.components.pictures import portrait
+
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "overview.png"
+SHOWN = 5
 
 inside_app()
 
 st.title("Is this face classifier fair for the right reasons?")
 st.markdown(
-    "fairsal shows **where in a face an attribute can be read off**, trains classifiers on biased data **with those regions "
-    "hidden**, and compares their **accuracy for each subgroup** before and after. Everything runs on this machine; drawn "
-    "faces are included, so that no data set is needed to begin."
+    "fairsal shows **where in a face an attribute can be read off**. It trains classifiers on biased data **with those regions "
+    "hidden**, and compares the **accuracy of every subgroup**, and **where the classifiers look**, before and after. Everything "
+    "runs on this machine, and drawn faces are included, so that no data set is needed to begin."
 )
-
-faces = get_faces(DEMO)
+st.image(
+    str(PICTURE),
+    width="stretch",
+    alt="Four pictures of one drawn face: the face; a map that is bright on its blond hair; the face with those pixels set "
+    "to one colour; the face with those pixels under noise",
+)
 
 ways = st.columns(3, border=True)
 with ways[0]:
@@ -30,19 +34,22 @@ with ways[1]:
     st.write("Train on data where, say, only women are blond, with the hair masked or under noise.")
     st.page_link("pages/training.py", label="Open Training", icon=":material/model_training:")
 with ways[2]:
-    st.subheader("Did it help, and whom?")
-    st.write("Accuracy of every subgroup, on clean and on treated test faces, with intervals.")
+    st.subheader("Did attention move?")
+    st.write("Accuracy and attention of every variant, subgroup by subgroup, clean and treated, with intervals.")
     st.page_link("pages/comparison.py", label="Open Comparison", icon=":material/balance:")
 
-chosen = faces.in_split("test").take(range(10))
-st.image(
-    [portrait(face) for face in chosen.images],
-    width=96,
-    alt=[f"Drawn face {name}" for name in chosen.names],
-)
-label_note(DEMO)
+# What reads runs and faces brings torch, which takes seconds: after everything that can be read meanwhile.
+from pages.components.notes import label_note  # noqa: E402
+from pages.components.runs import show_recent  # noqa: E402
+from pages.components.tour import STEPS, tour_link  # noqa: E402
 
-runs = list_runs()
-if runs:
-    states = [run.status.state for run in runs]
-    st.caption(f"{len(runs)} runs so far: {states.count('finished')} finished, {states.count('running')} running.")
+left, right = st.columns([3, 2], gap="large")
+with left:
+    st.subheader("A tour in five steps")
+    st.markdown("On the drawn faces, in under five minutes, with the reason for each step.")
+    st.markdown("\n".join(f"{number}. {step.title}" for number, step in enumerate(STEPS, 1)))
+    tour_link(1, "Begin the tour", ":material/tour:")
+with right:
+    st.subheader("Runs")
+    show_recent(SHOWN)
+label_note("demo")

@@ -24,6 +24,7 @@ from fairsal_core.schemes import SCHEMES
 from pages.components.data import choose_source, get_faces
 from pages.components.frame import inside_app
 from pages.components.notes import label_note
+from pages.components.tour import tour_bar, tour_step
 from pages.components.watch import watch_run
 
 COUNT_FIELDS = list(CellCounts.model_fields)
@@ -225,13 +226,15 @@ def show_runs() -> None:
 inside_app()
 
 st.title("Train under a known bias")
+tour_bar()
 st.markdown(
     "Each variant learns the target from the same biased faces: as they are (*original*), in equal cells (*balanced*), or with the "
     "confounder's regions hidden by a scheme. All are judged on the same test faces, clean and treated."
 )
 
 if "target" not in st.session_state:
-    fill_form("demo")
+    fill_form("tour" if tour_step() else "demo")
+    st.session_state["preset"] = "tour" if tour_step() else "demo"
 
 source = choose_source("train_source")
 try:

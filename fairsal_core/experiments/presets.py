@@ -58,6 +58,11 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset("demo", "Teaching demo: the drawn faces and all defaults", {}),
+        Preset(
+            "tour",
+            "Guided tour: a third of the demo's training, for a first look",
+            {"counts": "0,300,200,100", "training": {"epochs": 4}, "attention": {"explained_faces": 64}},
+        ),
         Preset("paper", _DC.format("Blond_Hair"), _of_the_paper("Blond_Hair")),
         Preset("paper_eyeglasses", _DC.format("Eyeglasses"), _of_the_paper("Eyeglasses")),
         Preset("paper_smiling", _DC.format("Smiling"), _of_the_paper("Smiling")),

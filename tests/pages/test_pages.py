@@ -25,11 +25,16 @@ TINY = {
 def test_the_start_page_offers_three_ways_in(open_page: OpenPage) -> None:
     app = open_page("start")
     assert "right reasons" in app.title[0].value
-    assert len(app.subheader) == 3
+    assert [way.value for way in app.subheader][:3] == [
+        "See where an attribute lives",
+        "Hide it and retrain",
+        "Did attention move?",
+    ]
+    assert "No run yet" in texts(app)
 
 
 def test_no_page_promises_an_unbiased_model(open_page: OpenPage) -> None:
-    for page in ("start", "attribution", "training", "comparison"):
+    for page in ("start", "attribution", "training", "comparison", "methods"):
         shown = texts(open_page(page)).lower()
         assert not [word for word in ("debiased", "unbiased", "fair model") if word in shown], page
 

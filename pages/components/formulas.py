@@ -1,0 +1,187 @@
+"""Every formula of the methods: what it says, where it is from, what differs from the authors' code and why."""
+
+from typing import NamedTuple
+
+DC = "De Coninck, Leroux, Simoens 2024"
+SZ = "Sztukiewicz, Stępka, Wiliński, Stefanowski 2025"
+
+
+class Formula(NamedTuple):
+    """A formula in LaTeX with its meaning, its source, and how fairsal differs from it, if it does."""
+
+    title: str
+    latex: str
+    meaning: str
+    source: str
+    differs: str = ""
+
+
+FORMULAS: dict[str, tuple[Formula, ...]] = {
+    "Region maps": (
+        Formula(
+            "Grid",
+            r"x_i = 2\,(i \bmod 49), \qquad y_i = 2\,\lfloor i / 49 \rfloor, \qquad s = \frac{128 - 32}{49 - 1} = 2",
+            "Patches of 32 pixels at 49 × 49 = 2401 positions of a 128-pixel image.",
+            f"{DC}, section 3.1",
+            "The paper prints 2041 positions; the authors' command line says 2401, and only that gives whole strides.",
+        ),
+        Formula(
+            "Confidence",
+            r"c_{\text{entropy}} = 1 - \frac{H(p)}{\log C}, \quad c_{\text{top}} = \max_k p_k, \quad "
+            r"c_{\text{margin}} = p_{(1)} - p_{(2)}, \quad "
+            r"c_{\text{gain}} = \frac{\mathrm{KL}(p \,\|\, \pi)}{-\log \min_k \pi_k}",
+            "How sure the region classifier is of one patch, with p its softmax over C classes and π the base rates.",
+            f"{DC}, equations 2 to 4; the gain is ours",
+            "Equation 4 as printed is the entropy itself; the authors' code computes what is meant, its negative. The gain is for "
+            "rare attributes, where the other three call every patch confident because “no” is nearly always right.",
+        ),
+        Formula(
+            "Pixel map",
+            r"P = \operatorname{minmax}\left(M\,C\,M^{\top}\right), \qquad M_{ui} = \frac{[\,s i \le u < s i + 32\,]}"
+            r"{\sum_j [\,s j \le u < s j + 32\,]}",
+            "Every pixel is the mean confidence of the patches that contain it; C is the 49 × 49 map of positions.",
+            f"{DC}, Algorithm 1",
+            "The authors' loop swaps x and y once in extraction and once in mapping; here a row is y throughout.",
+        ),
+    ),
+    "Schemes": (
+        Formula(
+            "Selection",
+            r"S = \{\, u : P_u > Q_q(P) \,\}",
+            "The pixels strictly above the map's q-quantile: q = 0.7 selects the top 30%. General schemes take the mean map, "
+            "specific ones each image's own.",
+            f"{DC}, section 3.3",
+        ),
+        Formula(
+            "Mask and noise",
+            r"x'_u = \begin{cases} \bar{x} & \text{mask} \\ \operatorname{clip}_{[0,1]}\!\left(x_u + \varepsilon_u\right),\;"
+            r"\varepsilon_u \sim \mathcal{N}(0, 0.5) & \text{noise} \end{cases} \qquad u \in S",
+            "Selected pixels get the data set's mean colour, or noise that is fresh in every batch.",
+            f"{DC}, section 3.3",
+            "The authors' code adds noise after ImageNet normalisation and then clips to [0, 1], which also blackens every "
+            "below-mean pixel of the image. Here noise stays in pixel space; theirs is an option.",
+        ),
+    ),
+    "Subgroups": (
+        Formula(
+            "Gap",
+            r"\Delta = \operatorname{acc}(\text{other}) - \operatorname{acc}(\text{target})",
+            "With target Male: women minus men, on a test set with equally many faces in each of the four cells.",
+            f"{DC}, Table 1",
+            "The paper evaluates three schemes on treated test faces and one on clean ones; here both are always shown. "
+            "The worst cell is named too, since a small gap may hide it.",
+        ),
+        Formula(
+            "Fairness differences",
+            r"\Delta_{\mathrm{DP}} = \left|\Pr[\hat y \mid a] - \Pr[\hat y \mid \bar a]\right|, \quad "
+            r"\Delta_{\mathrm{EO}} = \left|\mathrm{TPR}_a - \mathrm{TPR}_{\bar a}\right|, \quad "
+            r"\Delta_{\mathrm{odds}} = \max\left(\Delta_{\mathrm{EO}}, \left|\mathrm{FPR}_a - \mathrm{FPR}_{\bar a}\right|\right)",
+            "Demographic parity, equal opportunity and equalized odds between faces with and without the confounder a.",
+            "Dwork et al. 2012; Hardt et al. 2016; computed by fairlearn",
+        ),
+        Formula(
+            "Correlation of the training subset",
+            r"\varphi = \frac{n_{11} n_{00} - n_{10} n_{01}}{\sqrt{n_{1\cdot}\, n_{0\cdot}\, n_{\cdot 1}\, n_{\cdot 0}}}",
+            "How strongly target and confounder go together in the four cells.",
+            "Pearson",
+        ),
+    ),
+    "Intervals": (
+        Formula(
+            "Wilson's interval",
+            r"\frac{\hat p + \frac{z^2}{2n} \pm z \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}}}{1 + \frac{z^2}{n}}",
+            "For the accuracy of one classifier over n faces; it holds at 0 and 1 too.",
+            "Wilson 1927",
+        ),
+        Formula(
+            "Bootstrap over faces and seeds",
+            r"\left[\, Q_{0.025}(T^*),\; Q_{0.975}(T^*) \,\right], \qquad T^*_1, \dots, T^*_{2000}",
+            "Faces are drawn within their cells, once for all classifiers and seeds, and seeds are drawn too; so differences "
+            "profit from the pairing.",
+            "Efron 1979",
+            "The paper gives no intervals.",
+        ),
+    ),
+    "Attention": (
+        Formula(
+            "Magnitude",
+            r"m = \frac{1}{2}\,\frac{\left|\sum_c r_c\right|}{\max \left|\sum_c r_c\right|}",
+            "Relevance summed over channels, scaled by the image's largest, without its sign.",
+            f"{SZ}, their code",
+            "`raw` leaves the scaling out, which otherwise hides a change in strength. A map of zeros is counted as not measured.",
+        ),
+        Formula(
+            "One map",
+            r"\mathrm{RRF} = \frac{\sum_{R} p}{\sum p}, \qquad \mathrm{HRF} = \frac{1}{|R|}\sum_{R} [\,p > 0.05\,], \qquad "
+            r"\mathrm{MRR} = \frac{\operatorname{mean}_R p}{\operatorname{mean}_{\bar R} p}",
+            "Share of the relevance inside the region of interest R, share of its pixels that are highly relevant, "
+            "ratio of the means. "
+            "All fall when attention leaves R.",
+            f"{SZ}, section 3",
+        ),
+        Formula(
+            "Before q and after p",
+            r"\mathrm{ADR} = \operatorname{mean}_R (q - p), \qquad \mathrm{DIF} = \operatorname{mean}_R [\,q - p > 10^{-3}\,]",
+            "How much, and over how much of R, relevance fell. Both rise when attention leaves R.",
+            f"{SZ}, section 3",
+        ),
+        Formula(
+            "RDDT",
+            r"H_0:\ \operatorname{med}_i\,\mathrm{ADR}_i \le 0 \quad \text{against} \quad H_1:\ "
+            r"\operatorname{med}_i\,\mathrm{ADR}_i > 0",
+            "A one-sided test over images that the mean in R fell.",
+            f"{SZ}, section 3; Wilcoxon 1945",
+            "The paper says Wilcoxon signed-rank (the default here), its code does a one-sample t test (an option). Statistic, "
+            "p, effect size and n are given, not a bare yes or no.",
+        ),
+    ),
+    "Explainers": (
+        Formula(
+            "Layer-wise relevance propagation",
+            r"R_i = \sum_j \frac{a_i\, w_{ij}^{+}}{\sum_k a_k\, w_{kj}^{+} + \epsilon}\, R_j, \qquad \sum_i R_i = f(x)",
+            "The logit handed back layer by layer; convolutions by the rule shown, linear layers by the ε rule with "
+            "signed weights.",
+            "Bach et al. 2015; zennit, composite EpsilonPlus",
+            "Batch norms are merged into the layers before them on a copy, and biases take no relevance, so that the sum is "
+            "conserved; the authors' code lets biases take it.",
+        ),
+        Formula(
+            "Integrated Gradients",
+            r"\mathrm{IG}_i = (x_i - x'_i) \int_0^1 \frac{\partial f\left(x' + t (x - x')\right)}{\partial x_i}\,\mathrm{d}t, "
+            r"\qquad \sum_i \mathrm{IG}_i = f(x) - f(x')",
+            "The gradient summed along the way from a baseline x′; what the sum misses is shown as the completeness delta.",
+            "Sundararajan et al. 2017; captum",
+            "Gauss-Legendre nodes, 50 steps; the baseline is a named choice.",
+        ),
+    ),
+    "Mitigation": (
+        Formula(
+            "Zhang's adversary",
+            r"g \leftarrow g - \frac{\langle g, u \rangle}{\langle u, u \rangle}\,u - \alpha\,u, \qquad "
+            r"u = \nabla_w L_{\text{adversary}}",
+            "Each step leaves out what would help an adversary that reads the confounder from the logits.",
+            "Zhang, Lemoine, Mitchell 2018",
+            "DetoxAI leaves out the division by ⟨u, u⟩; fairlearn's inner product is wrong for the weights of convolutions.",
+        ),
+        Formula(
+            "Concept vector and P-ClArC",
+            r"v = \frac{\operatorname{cov}(a, y)}{\left\|\operatorname{cov}(a, y)\right\|}, \qquad "
+            r"a' = a + \left(z^- - v^{\top} a\right) v",
+            "Moves the activation a of a layer, along the concept's direction v, to where faces without the concept lie.",
+            "Anders et al. 2022; Pahde et al. 2022 (signal vectors)",
+        ),
+        Formula(
+            "RR-ClArC",
+            r"L = L_{\text{CE}} + \lambda\,\mathbb{E}\left[\left(\nabla_a s^{\top} v\right)^2\right]",
+            "Fine-tuning that makes the score s insensitive to the concept's direction; λ is chosen on validation faces.",
+            "Dreyer et al. 2024",
+        ),
+        Formula(
+            "Threshold optimisation",
+            r"\hat y = [\,s > t_a\,], \qquad (t_a) \text{ chosen on validation faces under a fairness constraint}",
+            "A threshold for each group of the confounder. It needs that membership at prediction time, and cannot "
+            "move a saliency map.",
+            "Hardt et al. 2016; fairlearn's ThresholdOptimizer",
+        ),
+    ),
+}

@@ -1,0 +1,48 @@
+"""What is running and what finished, in a few lines."""
+
+import streamlit as st
+
+from fairsal_core.experiments import TERMINAL, Run, list_runs
+from pages.components.watch import STATE_COLOURS, describe_duration
+
+
+def show_recent(count: int) -> None:
+    """Show the newest runs, kept up to date while one of them is going."""
+    runs = list_runs()
+    if not runs:
+        st.caption("No run yet. The tour starts one, or Training does.")
+        return
+    if any(run.status.state not in TERMINAL for run in runs):
+        _live(count)
+    else:
+        _show(runs, count)
+
+
+@st.fragment(run_every=2.0)
+def _live(count: int) -> None:
+    runs = list_runs()
+    _show(runs, count)
+    if all(run.status.state in TERMINAL for run in runs):
+        st.rerun()
+
+
+def _show(runs: list[Run], count: int) -> None:
+    going = [run for run in runs if run.status.state not in TERMINAL]
+    finished = sum(run.status.state == "finished" for run in runs)
+    for run in [*going, *(run for run in runs if run not in going)][:count]:
+        _line(run)
+    st.caption(f"{len(runs)} in all: {len(going)} going, {finished} finished.")
+
+
+def _line(run: Run) -> None:
+    status = run.status
+    done = status.state == "finished"
+    st.page_link(
+        "pages/comparison.py" if done and run.kind == "experiment" else "pages/training.py",
+        label=f"{run.name or run.id} · {run.created:%Y-%m-%d %H:%M} :{STATE_COLOURS[status.state]}-badge[{status.state}]",
+        query_params={"run": run.id},
+        help=run.id,
+    )
+    if status.state == "running":
+        left = f", about {describe_duration(status.eta_seconds)} left" if status.eta_seconds is not None else ""
+        st.progress(status.fraction, text=f"{status.stage or 'Starting'}{left}")
