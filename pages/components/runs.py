@@ -39,7 +39,7 @@ def _line(run: Run) -> None:
     done = status.state == "finished"
     st.page_link(
         "pages/comparison.py" if done and run.kind == "experiment" else "pages/training.py",
-        label=f"{run.name or run.id} · {run.created:%Y-%m-%d %H:%M} :{STATE_COLOURS[status.state]}-badge[{status.state}]",
+        label=f":{STATE_COLOURS[status.state]}-badge[{status.state}] {run.name or run.id} · {run.created:%Y-%m-%d %H:%M}",
         query_params={"run": run.id},
         help=run.id,
     )
