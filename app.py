@@ -2,7 +2,10 @@
 
 import streamlit as st
 
+from pages.components.login import require_login
+
 st.set_page_config(page_title="fairsal", page_icon="🔎", layout="wide")
+require_login()
 
 st.navigation(
     [

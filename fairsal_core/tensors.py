@@ -1,11 +1,15 @@
 """The three steps every network shares: bytes to [0, 1], normalise inside the network, and a seed that fixes it all."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+
+from fairsal_core.errors import FairsalError
 
 # Channel means and deviations of ImageNet, the normalisation of both papers.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -47,6 +51,30 @@ def seed_everything(seed: int) -> None:
     """Seed the generators that layers draw their initial weights and dropout from."""
     random.seed(seed)
     torch.manual_seed(seed)
+
+
+def load_weights(network: nn.Module, path: Path, what: str) -> nn.Module:
+    """Give a network the weights in a safetensors file, and return it in eval mode.
+
+    What the file says it holds is compared with the network's shapes before any of it is read.
+
+    Raises
+    ------
+    FairsalError
+        If the file is missing, damaged, or holds other tensors than the network has; `what` says of what they should be.
+    """
+    expected = {name: list(value.shape) for name, value in network.state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+            wrong = [name for name in (*expected, *found) if expected.get(name) != found.get(name)]
+            if wrong:
+                raise ValueError(f"'{wrong[0]}' is {found.get(wrong[0])}, expected {expected.get(wrong[0])}")
+            network.load_state_dict({name: file.get_tensor(name) for name in found})
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise FairsalError(f"{path} does not hold the weights of {what} ({reason}).") from error
+    return network.eval()
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

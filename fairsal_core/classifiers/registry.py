@@ -84,7 +84,6 @@ def load_classifier(name: str, path: Path) -> nn.Module:
         rebuild(classifier, corrections, state)
         classifier.load_state_dict(state)
     except (OSError, RuntimeError, SafetensorError, ValueError, KeyError, TypeError, FairsalError) as error:
-        raise FairsalError(
-            f"{path} does not hold the weights of a '{name}' classifier ({str(error)[:120]})."
-        ) from error
+        reason = " ".join(str(error).split())[:120]
+        raise FairsalError(f"{path} does not hold the weights of a '{name}' classifier ({reason}).") from error
     return classifier.eval()

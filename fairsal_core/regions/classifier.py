@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fairsal_core.errors import FairsalError, unknown_name
@@ -17,9 +16,11 @@ from fairsal_core.files import read_json, replacing, write_json
 from fairsal_core.regions.dense import DenseNetwork, DenseSettings
 from fairsal_core.regions.grid import PatchGrid
 from fairsal_core.regions.resnet18 import PatchResNet, ResNet18Settings
-from fairsal_core.tensors import autocast
+from fairsal_core.tensors import autocast, load_weights
 
 _FORMAT = 1
+# Of what a file may ask for: the memory of a network is taken before its weights are read.
+_MOST_PIXELS, _MOST_CLASSES = 512, 100
 
 
 @dataclass(frozen=True)
@@ -155,17 +156,19 @@ class RegionClassifier:
             if about["format"] != _FORMAT:
                 raise ValueError(f"its format is {about['format']}, not {_FORMAT}")
             grid = PatchGrid(**about["grid"])
+            if grid.image_size > _MOST_PIXELS or len(about["classes"]) > _MOST_CLASSES:
+                raise ValueError(f"more than {_MOST_PIXELS} pixels a side, or {_MOST_CLASSES} classes")
             network = build_network(about["kind"], len(about["classes"]), grid, about["settings"])
-            network.load_state_dict(load_file(weights))
+            network = load_weights(network, weights, f"this region classifier of {about['attribute']}")
             return cls(
-                network=network.eval(),
+                network=network,
                 attribute=about["attribute"],
                 classes=tuple(about["classes"]),
                 prior=tuple(about["prior"]),
                 grid=grid,
                 **{key: about[key] for key in ("kind", "settings", "data", "training", "metrics")},
             )
-        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, json.JSONDecodeError) as error:
             raise FairsalError(
                 f"{weights} is no region classifier of this version of fairsal ({str(error)[:120]})."
             ) from error

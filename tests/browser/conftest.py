@@ -50,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = {**os.environ, "FAIRSAL_HOME": str(folder / "workspace")}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+            [sys.executable, "-m", "streamlit", "run", "server.py", "--server.port", str(port)],
             cwd=ROOT,
             env=environment,
             stdout=log,
@@ -78,12 +78,15 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     """A fresh page on the start page, after the drawn faces are there."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     opened = context.new_page()
+    refused: list[str] = []
+    opened.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
     opened.goto(server)
     # At first use the app draws the demo faces behind a progress bar.
     expect(opened.get_by_role("link", name="Open Attribution")).to_be_visible(timeout=DRAWING_SECONDS * 1000)
     settled(opened)
     yield opened
     context.close()
+    assert refused == [], "the security headers of server.py forbid what a page needs"
 
 
 def settled(page: Page, seconds: float = 60) -> None:

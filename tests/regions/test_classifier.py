@@ -66,7 +66,7 @@ def test_half_a_classifier(tmp_path: Path, missing: str) -> None:
 def test_weights_that_are_rubbish(tmp_path: Path, content: bytes) -> None:
     small().save(tmp_path / "cue")
     (tmp_path / "cue.safetensors").write_bytes(content)
-    with pytest.raises(FairsalError, match="is no region classifier of this version"):
+    with pytest.raises(FairsalError, match="does not hold the weights of this region classifier"):
         RegionClassifier.load(tmp_path / "cue")
 
 
@@ -82,14 +82,14 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     small().save(tmp_path / "two")
     small(classes=3).save(tmp_path / "three")
     (tmp_path / "two.safetensors").rename(tmp_path / "three.safetensors")
-    with pytest.raises(FairsalError, match="is no region classifier"):
+    with pytest.raises(FairsalError, match="does not hold the weights of this region classifier"):
         RegionClassifier.load(tmp_path / "three")
 
 
 def test_another_networks_file(tmp_path: Path) -> None:
     small().save(tmp_path / "cue")
     save_file({"weight": torch.zeros(3)}, tmp_path / "cue.safetensors")
-    with pytest.raises(FairsalError, match="is no region classifier"):
+    with pytest.raises(FairsalError, match="does not hold the weights of this region classifier"):
         RegionClassifier.load(tmp_path / "cue")
 
 
