@@ -376,7 +376,11 @@ def _tell_events() -> Callable[[Any], None]:
 
 def _add_runs(commands: Commands) -> None:
     parser = _command(commands, "runs", _runs, "List the runs, or show, cancel, resume or delete one.")
-    parser.add_argument("id", nargs="?", help="a run; without it all are listed")
+    parser.add_argument(
+        "id",
+        nargs="?",
+        help="a run; without it all are listed; 'prune' lists what no run needs, with --delete deletes it",
+    )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--cancel", action="store_true", help="stop this run")
     action.add_argument("--resume", action="store_true", help="start again what ended early; whole stages are reused")
@@ -395,6 +399,8 @@ def _runs(options: argparse.Namespace) -> dict[str, Any]:
             "runs": [{"id": run.id, "state": run.status.state, "fraction": run.status.fraction} for run in runs],
             "shown": "\n".join(lines) or "No runs yet; start one with: python -m fairsal_core run --preset demo",
         }
+    if options.id == "prune":
+        return _prune(delete=options.delete)
     path = run_path(options.id)
     if options.delete:
         delete_run(path)
@@ -433,6 +439,21 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
         "tables": [str(table) for table in written.tables],
         "model_cards": [str(card) for card in written.cards],
         "shown": f"Report of {options.id} -> {written.html}, {len(written.tables)} tables, {len(written.cards)} model cards",
+    }
+
+
+def _prune(*, delete: bool) -> dict[str, Any]:
+    from fairsal_core.experiments import leftovers, prune
+
+    found = prune() if delete else leftovers()
+    total = sum(leftover.size for leftover in found)
+    done = "Deleted" if delete else "Would delete (runs prune --delete does)"
+    lines = [f"{leftover.size / 2**20:8.1f} MB  {leftover.path}: {leftover.reason}" for leftover in found]
+    return {
+        "deleted": delete,
+        "bytes": total,
+        "leftovers": [{"path": str(item.path), "bytes": item.size, "reason": item.reason} for item in found],
+        "shown": "\n".join([*lines, f"{done}: {len(found)} leftovers, {total / 2**20:.1f} MB"]),
     }
 
 

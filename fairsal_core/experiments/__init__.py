@@ -21,6 +21,7 @@ from fairsal_core.experiments.pipeline import (
     trained_regions,
 )
 from fairsal_core.experiments.presets import PRESETS, SWEEPS, preset_settings, sweep_settings
+from fairsal_core.experiments.pruning import Leftover, leftovers, prune
 from fairsal_core.experiments.replication import AUTHORS_EVALUATION, papers_format
 from fairsal_core.experiments.reporting import Event, Report
 from fairsal_core.experiments.results import (
@@ -68,6 +69,7 @@ __all__ = [
     "ExperimentConfig",
     "ExplainConfig",
     "ExplainerChoice",
+    "Leftover",
     "Report",
     "RoiChoice",
     "Run",
@@ -85,6 +87,7 @@ __all__ = [
     "find_roi",
     "gap_name",
     "hash_of",
+    "leftovers",
     "list_attention",
     "list_runs",
     "load_run",
@@ -97,6 +100,7 @@ __all__ = [
     "plan_trials",
     "plan_variants",
     "preset_settings",
+    "prune",
     "read_attention",
     "read_events",
     "read_predictions",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fairsal_core.experiments.config import hash_of
+from fairsal_core.experiments.usage import note
 from fairsal_core.files import write_json
 from fairsal_core.home import cache_folder
 
@@ -33,6 +34,7 @@ def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], Non
     that wants the same artifact wait for the first instead of computing it again.
     """
     key = hash_of({"format": _FORMAT, **depends_on})
+    note(stage, key)
     parent = cache_folder() / stage
     parent.mkdir(parents=True, exist_ok=True)
     final = parent / key

@@ -22,6 +22,7 @@ from typing import Any
 from fairsal_core.errors import CancelledError, FairsalError, sentence, unknown_name
 from fairsal_core.experiments import processes, store
 from fairsal_core.experiments.reporting import Event, Listener, Report, ignore
+from fairsal_core.experiments.usage import noting
 from fairsal_core.home import workspace
 
 Job = Callable[[dict[str, Any], Path, Report], None]
@@ -131,6 +132,7 @@ def _do(run: Path, jobs: Mapping[str, str], held: ExitStack, cancelled: Callable
         store.update_status(run, device=device)
         held.callback(processes.unlock, _take_device(run, device, cancelled, show))
     store.update_status(run, state="running", started=time.time(), stage="", message="")
+    held.enter_context(noting(run))
     job(dict(described.config), run, Report(partial(store.append_event, run), show, cancelled))
 
 
