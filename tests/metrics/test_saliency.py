@@ -422,3 +422,19 @@ def test_rank_correlation_of_nothing() -> None:
     assert np.isnan(rank_correlation(q, p)).tolist() == [True, True, False]
     with pytest.raises(FairsalError, match="have one shape"):
         rank_correlation(q, p[:2])
+
+
+def test_rrf_against_quantus() -> None:
+    """Quantus' RelevanceMassAccuracy (Arras et al. 2022) is RRF, also off the diagonal of maps that are not square."""
+    quantus = pytest.importorskip("quantus", reason="the oracle comes with requirements-dev.txt")
+    import torch
+
+    p = maps(5, 1).astype(np.float32)
+    masks = np.broadcast_to(RECTANGLE.mask(SHAPE), (5, 1, *SHAPE)).copy()
+    metric = quantus.RelevanceMassAccuracy(abs=False, normalise=False, disable_warnings=True)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(SHAPE[0] * SHAPE[1], 2))
+    maps_of_channels = p[:, None]
+    found = metric(
+        model=model, x_batch=maps_of_channels, y_batch=np.zeros(5, int), a_batch=maps_of_channels, s_batch=masks
+    )
+    np.testing.assert_allclose(rrf(p, RECTANGLE), found, rtol=1e-5)
