@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.faces import demo
@@ -72,6 +72,47 @@ def test_every_face_has_a_picture_and_parts_of_celebas_size(folder: Path) -> Non
         with Image.open(folder / "parts" / f"{name}.png") as parts:
             assert (parts.format, parts.mode, parts.size) == ("PNG", "L", (178, 218))
             assert set(np.unique(np.asarray(parts)).tolist()) <= set(PARTS.values())
+
+
+def test_the_files_hold_what_was_drawn(folder: Path) -> None:
+    for index in range(1, 11):
+        face = draw_face(3, index)
+        with Image.open(folder / "parts" / f"{index:06d}.png") as parts:
+            assert parts.tobytes() == face.parts.tobytes()
+        with Image.open(folder / "img_align_celeba" / f"{index:06d}.jpg") as image:
+            error = np.abs(np.asarray(image, dtype=float) - np.asarray(face.image, dtype=float))
+        assert error.mean() < 8  # JPEG of noise
+
+
+def test_a_face_is_placed_shape_by_shape_as_it_is_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = [draw_face(4, index) for index in range(1, 6)]
+    fill, stroke = demo._Canvas.fill, demo._Canvas.stroke
+    monkeypatch.setattr(demo._Canvas, "fill", lambda self, *what, **how: (fill(self, *what, **how), self.finish()))
+    monkeypatch.setattr(demo._Canvas, "stroke", lambda self, *what, **how: (stroke(self, *what, **how), self.finish()))
+    for index, face in enumerate(together, start=1):
+        assert draw_face(4, index).parts.tobytes() == face.parts.tobytes()
+
+
+def test_curves_go_through_their_points() -> None:
+    points = np.random.default_rng(0).normal(size=(7, 2))
+    assert np.allclose(demo._closed(points)[:: demo._STEPS], points)
+    assert np.allclose(demo._open(points)[:: demo._STEPS], points)
+    # Halfway between two points of a Catmull-Rom spline: (-1, 9, 9, -1) / 16 of the four around.
+    halfway = (9 * (points[2] + points[3]) - points[1] - points[4]) / 16
+    assert np.allclose(demo._closed(points)[2 * demo._STEPS + demo._STEPS // 2], halfway)
+
+
+def test_softening_is_pillows_box_blur() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 218, 178)).astype(np.float32)
+    pillows = [Image.fromarray(plane.astype(np.uint8)).filter(ImageFilter.BoxBlur(0.4)) for plane in pixels]
+    demo._soften(pixels, 0.4)
+    assert np.abs(pixels - np.stack([np.asarray(plane) for plane in pillows])).max() <= 1.5  # it rounds after each axis
+
+
+def test_enlarging_is_pillows_bilinear() -> None:
+    room = Image.fromarray(np.random.default_rng(0).integers(0, 256, (55, 45, 3), dtype=np.uint8))
+    pillows = np.asarray(room.resize((178, 218), Image.Resampling.BILINEAR), dtype=int)
+    assert np.abs(np.asarray(demo._enlarged(room), dtype=int) - pillows).max() <= 5  # weights in 64ths
 
 
 def test_all_faces_and_identities_differ(folder: Path) -> None:
