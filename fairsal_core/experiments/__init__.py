@@ -13,8 +13,10 @@ from fairsal_core.experiments.config import (
     hash_of,
     parse_config,
 )
+from fairsal_core.experiments.estimate import Pace, recent_pace, training_seconds
 from fairsal_core.experiments.launcher import cancel, resume, run_here, start
 from fairsal_core.experiments.pipeline import (
+    Variant,
     available_regions,
     plan_variants,
     run_experiment,
@@ -70,12 +72,14 @@ __all__ = [
     "ExplainConfig",
     "ExplainerChoice",
     "Leftover",
+    "Pace",
     "Report",
     "RoiChoice",
     "Run",
     "SchemeChoice",
     "SweepConfig",
     "Trial",
+    "Variant",
     "accuracy_and_gap",
     "available_regions",
     "cancel",
@@ -106,6 +110,7 @@ __all__ = [
     "read_predictions",
     "read_results",
     "read_sweep",
+    "recent_pace",
     "reference_changes",
     "region_map_roi",
     "results_table",
@@ -116,5 +121,6 @@ __all__ = [
     "start",
     "sweep_settings",
     "trained_regions",
+    "training_seconds",
     "wide_results",
 ]

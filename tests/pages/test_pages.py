@@ -5,13 +5,26 @@ import os
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from fairsal_core.experiments import TERMINAL, cancel, list_runs, parse_config, run_here
-from fairsal_core.experiments.store import create_run
-from fairsal_core.faces import DEMO
+from fairsal_core.experiments import (
+    TERMINAL,
+    Event,
+    SweepConfig,
+    Trial,
+    cancel,
+    list_runs,
+    parse_config,
+    plan_trials,
+    run_here,
+)
+from fairsal_core.experiments.store import append_event, create_run, end_run
+from fairsal_core.faces import DEMO, FaceDataset
+from fairsal_core.files import write_json
+from fairsal_core.reports import read_notes
 from tests.pages.conftest import APP, OpenPage, texts
 
 TINY = {
@@ -103,6 +116,86 @@ class TestTraining:
         assert app.number_input(key="count_target_without").value == 3000
         assert app.number_input(key="epochs").value == 20
         assert app.number_input(key="learning_rate").value == 1e-5
+        assert app.number_input(key="mask_epochs").value == 10
+        assert app.multiselect(key="quantiles_specific_noise").value == [0.8]
+        assert app.multiselect(key="quantiles_general_mask").value == [0.6]
+
+    def test_the_subset_is_a_table_with_its_correlation(self, open_page: OpenPage, drawn: FaceDataset) -> None:
+        app = open_page("training")
+        for field, count in (("target_without", 12), ("other_with", 8), ("other_without", 4)):
+            app.number_input(key=f"count_{field}").set_value(count)
+        app.run()
+        table = app.table[0].value
+        pool = drawn.in_split("train")
+        blond_women = int((~pool.labels("Male") & pool.labels("Blond_Hair")).sum())
+        assert table.loc["women", "with Blond_Hair"] == f"8 of {blond_women}"
+        assert list(table.index) == ["men", "women"]
+        assert "φ = -0.71" in texts(app)  # (0*4 - 12*8) / sqrt(12*12*8*16)
+        assert "times these counts" in texts(app)
+        assert "3 variants × 1 seed. How long that takes is known after a first run" in texts(app)
+
+    def test_schemes_with_options_become_variants(self, open_page: OpenPage) -> None:
+        app = open_page("training")
+        for field, count in (("target_without", 12), ("other_with", 8), ("other_without", 4)):
+            app.number_input(key=f"count_{field}").set_value(count)
+        app.multiselect(key="schemes").set_value(["general_noise"]).run()
+        app.multiselect(key="quantiles_general_noise").set_value([0.6, 0.8])
+        app.slider(key="treat_probability").set_value(0.5).run()
+        assert "4 variants × 1 seed" in texts(app)
+        app.toggle(key="preview").set_value(True).run()
+        assert not app.exception
+        options = app.get("button_group")[0].proto.options
+        assert [option.content for option in options] == ["general_noise@0.6,p=0.5", "general_noise@0.8,p=0.5"]
+
+    def test_a_runs_settings_are_cloned_and_its_pace_tells_the_time(
+        self, open_page: OpenPage, drawn_folder: Path
+    ) -> None:
+        open_page("training")
+        content = {"schemes": ["specific_mask@0.65"], "confounder": "Smiling", "mask_epochs": 3, "seeds": [0, 1]}
+        config = parse_config({**content, "counts": "0,12,8,4", "training": {"epochs": 7, "batch_size": 8}})
+        run = create_run("experiment", config.model_dump(mode="json"), name="earlier")
+        append_event(run, Event(1.0, "original, seed 0", 0.5, "", {"loss": 0.7, "images_per_second": 24.0, "gap": 0.1}))
+        end_run(run, "finished")
+        app = open_page("training", run=run.name)
+        app.button(key=f"clone-{run.name}").click().run()
+        assert app.selectbox(key="confounder").value == "Smiling"
+        assert app.number_input(key="epochs").value == 7
+        assert app.number_input(key="mask_epochs").value == 3
+        assert app.multiselect(key="schemes").value == ["specific_mask"]
+        assert app.multiselect(key="quantiles_specific_mask").value == [0.65]
+        # original, balanced and the mask: 3 epochs of 24 faces each, for two seeds, at 24 images a second.
+        assert "3 variants × 2 seeds: about 18 s of training at 24 images/s" in texts(app)
+
+    def test_a_note_stays_with_its_run(self, open_page: OpenPage) -> None:
+        run = create_run("experiment", {}, name="noted")
+        app = open_page("training", run=run.name)
+        app.chat_input(key=f"note-{run.name}").set_value("the gap is seed 3's").run()
+        assert [note.text for note in read_notes(run)] == ["the gap is seed 3's"]
+        assert any("the gap is seed 3's" in text.value for text in app.text)
+
+    def test_a_sweep_starts_and_shows_its_table(self, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+        started: list[SweepConfig] = []
+
+        def start(kind: str, config: dict[str, object], name: str) -> Path:
+            started.append(SweepConfig.model_validate(config))
+            return create_run(kind, config, name=name)
+
+        monkeypatch.setattr("pages.components.sweeps.start", start)
+        app = open_page("training")
+        app.selectbox(key="sweep_preset").set_value("table1").run()
+        assert "4 experiments: Male × Blond_Hair, 4 schemes" in texts(app)
+        app.number_input(key="sweep_seeds").set_value(2).run()
+        app.button(key="start_sweep").click().run()
+        assert not app.exception
+        assert [trial.seeds for trial in plan_trials(started[0])] == [(0, 1)] * 4
+        run = list_runs()[0].path
+        assert run.name in app.query_params["run"]
+        write_json(run / "trials.json", [vars(Trial("abc", "Blond_Hair", "a-run", "finished"))])
+        row = dict.fromkeys(("target", "confounder", "variant", "scheme", "evaluation", "run"), "x")
+        row |= {"quantile": 0.6, "authors": True, "value": 0.21, "low": 0.1, "high": 0.3, "published": 0.22}
+        pd.DataFrame([{**row, "quantity": "gap_ours"}]).to_parquet(run / "table.parquet")
+        app.run()
+        assert app.dataframe[1].value["gap_ours"].item() == "+0.21 [+0.10, +0.30] (+0.22)"
 
     def test_target_equal_to_confounder_is_refused(self, open_page: OpenPage) -> None:
         app = open_page("training")

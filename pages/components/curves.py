@@ -1,0 +1,44 @@
+"""What a run says of itself while it trains: loss, gap, accuracy of the four cells, pace."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from fairsal_core.experiments import Event
+
+LOSS, GAP, PACE = "loss", "gap", "images_per_second"
+
+
+def show_curves(events: Sequence[Event]) -> None:
+    """Show the curves of all variants, and the cells of the one trained last."""
+    table = epochs_of(events)
+    if table.empty:
+        return
+    columns = st.columns(3)
+    with columns[0]:
+        st.caption("Training loss per epoch")
+        st.line_chart(table, x="epoch", y=LOSS, color="variant", height=220)
+    if GAP not in table:
+        return
+    last = table["variant"].iloc[-1]
+    cells = [name for name in table.columns if name not in ("variant", "epoch", LOSS, GAP, PACE)]
+    with columns[1]:
+        st.caption("Gap on a few clean validation faces")
+        st.line_chart(table, x="epoch", y=GAP, color="variant", height=220)
+    with columns[2]:
+        st.caption(f"Accuracy of the four cells, {last}")
+        st.line_chart(table[table["variant"] == last], x="epoch", y=cells, height=220)
+    pace = table[PACE].iloc[-1]
+    st.caption(
+        f"{pace:,.0f} images/s in the last epoch. The validation curves are rough: a few faces a cell, no interval."
+    )
+
+
+def epochs_of(events: Sequence[Event]) -> pd.DataFrame:
+    """Return one row per epoch that was told: `variant` (with its seed), `epoch`, and every number."""
+    rows = [{"variant": event.stage, **event.numbers} for event in events if LOSS in event.numbers]
+    table = pd.DataFrame(rows)
+    if rows:
+        table.insert(1, "epoch", table.groupby("variant").cumcount() + 1)
+    return table
