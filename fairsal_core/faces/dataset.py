@@ -76,7 +76,8 @@ class FaceDataset:
         """Return the class of each face (N,) and the names of all classes: for a binary attribute "not X" and "X"."""
         column = self._column(attribute)
         if isinstance(column.dtype, pd.CategoricalDtype):
-            return column.cat.codes.to_numpy(dtype=np.int64), tuple(map(str, column.cat.categories))
+            codes: NDArray[np.int64] = np.asarray(column.cat.codes, dtype=np.int64)
+            return codes, tuple(map(str, column.cat.categories))
         return column.to_numpy(dtype=np.int64), (f"not {attribute}", attribute)
 
     @property

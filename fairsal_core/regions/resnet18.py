@@ -139,7 +139,8 @@ def _for_cpu(trunk: _Trunk, patch_size: int) -> _Trunk:
                 setattr(block, convolution, _OnSmallMaps(folded) if small and folded.stride == (1, 1) else folded)
                 setattr(block, norm, nn.Identity())
             if isinstance(block.downsample, nn.Sequential):
-                block.downsample = fuse_conv_bn_eval(block.downsample[0], block.downsample[1])
+                short_cut, norm_of_it = block.downsample
+                block.downsample = fuse_conv_bn_eval(short_cut, norm_of_it)  # type: ignore[type-var, arg-type]
     return quick.to(memory_format=torch.channels_last)
 
 
@@ -152,7 +153,7 @@ class _OnSmallMaps(nn.Module):
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         self.taps = convolution.weight.detach().permute(2, 3, 1, 0).contiguous()  # (3, 3, inputs, outputs)
-        self.bias = convolution.bias
+        self.bias = torch.zeros(convolution.out_channels) if convolution.bias is None else convolution.bias
 
     def forward(self, features: Tensor) -> Tensor:
         inputs = features.permute(0, 2, 3, 1)

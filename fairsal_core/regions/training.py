@@ -125,7 +125,8 @@ def train_region_classifier(
     seed_everything(settings.seed)
     grid = PatchGrid(image_size=train.images.shape[1], per_side=settings.per_side)
     shape = {} if settings.width is None else {"width": settings.width}
-    network = build_network(settings.network, len(classes), grid, shape).to(device, memory_format=torch.channels_last)
+    network = build_network(settings.network, len(classes), grid, shape).to(device)
+    network = network.to(memory_format=torch.channels_last)
     _fit(network, grid, train.images, labels, settings, device, progress, attribute)
     classifier = RegionClassifier(
         network=network.eval(),

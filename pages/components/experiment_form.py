@@ -157,7 +157,7 @@ def _more_settings() -> dict[str, Any]:
         numbers[3].selectbox(
             "Noise is added",
             list(NOISE_DOMAINS),
-            format_func={"pixel": "to pixels", "normalised": "after normalisation"}.get,
+            format_func=lambda name: {"pixel": "to pixels", "normalised": "after normalisation"}.get(name, name),
             key="noise_domain",
             help="The authors' code adds noise, and clips, after normalisation.",
         )
