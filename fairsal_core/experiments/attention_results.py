@@ -24,6 +24,7 @@ from fairsal_core.metrics import (
     rrf,
     summarise,
 )
+from fairsal_core.saliency import EXPLAINERS
 
 ATTENTION, FOLDER = "attention.parquet", "attention"
 KEPT_FACES = 128  # whose maps are kept with the run: 4 MB a variant
@@ -110,16 +111,23 @@ def read_attention(run: Path) -> pd.DataFrame:
 
 
 def list_attention(run: Path) -> list[Attention]:
-    """Return what each explainer found in a run, in the order of their names."""
+    """Return what each explainer found in a run, in the order of EXPLAINERS.
+
+    Raises
+    ------
+    FairsalError
+        If a file of theirs cannot be read.
+    """
     folders = sorted(
         path.parent for path in (run / FOLDER).glob("*/about.json") if not path.parent.name.startswith(".")
     )
     try:
-        return [
+        found = [
             Attention(folder, read_json(folder / "about.json"), pd.read_parquet(folder / "faces.parquet"))
             for folder in folders
         ]
-    except (OSError, ValueError) as error:
+        return sorted(found, key=lambda one: list(EXPLAINERS).index(one.about["method"]))
+    except (OSError, ValueError, KeyError) as error:
         raise FairsalError(f"The attention of run {run.name} cannot be read ({str(error)[:120]}).") from error
 
 

@@ -11,7 +11,9 @@ Source: Sztukiewicz et al. (2025), section 4, and the authors' code where it dif
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -32,6 +34,8 @@ _CHUNK_VALUES = (
     1 << 16
 )  # half a MB of float64: stays in cache, and larger temporaries cost page faults (4 times as slow)
 _CHUNK_DRAWS = 1 << 20
+_MOST_THREADS = 4
+_CHUNKS_A_THREAD = 64  # fewer are done before a thread has started
 _PIECE = 8192  # of a dot product; OpenBLAS keeps up to 10,000 in one thread
 
 
@@ -138,11 +142,15 @@ def magnitude(relevance: Maps, mode: Mode = "per_image") -> Maps:
     if relevance.dtype != np.float32:
         relevance = relevance.astype(np.float64)
     result: Maps = np.empty_like(relevance, shape=(len(relevance), *relevance.shape[-2:]), order="C")
-    for chunk in _chunks(result.shape):
-        part = relevance[chunk]
-        np.abs(part.sum(axis=1) if part.ndim == 4 else part, out=result[chunk])
-        if mode == "per_image":
-            _scale_to_half(result[chunk])
+
+    def fill(span: slice) -> None:
+        for chunk in _chunks(result.shape, span):
+            part = relevance[chunk]
+            np.abs(part.sum(axis=1) if part.ndim == 4 else part, out=result[chunk])
+            if mode == "per_image":
+                _scale_to_half(result[chunk])
+
+    _on_all_cores(fill, result.shape)
     return result
 
 
@@ -405,32 +413,46 @@ def _per_image(measure: Callable[..., Values], roi: Region, *maps: Maps, within:
     box = _around(masks) if within else np.s_[:, :]
     cut = masks[:, *box]
     shared = cut.astype(np.float64).reshape(1, -1) if len(cut) == 1 else None
-    rows = _rows_at_once(shape)
-    # Made once and filled again for every chunk: fresh memory costs more than the sums do.
-    buffers = [np.empty((rows, *cut.shape[1:])) for _ in arrays]
     result = np.full(shape[0], np.nan)
-    for chunk in _chunks(shape):
-        parts = [values[chunk] for values in arrays]
-        n = len(parts[0])
-        for buffer, part in zip(buffers, parts, strict=True):
-            np.copyto(buffer[:n], part[:, *box])
-        inside = cut[chunk].astype(np.float64).reshape(n, -1) if shared is None else shared
-        usable = inside.any(axis=1) & np.logical_and.reduce([_informative(part) for part in parts])
-        flat = [buffer[:n].reshape(n, -1) for buffer in buffers]
-        with np.errstate(divide="ignore", invalid="ignore"):  # what cannot be measured becomes NaN, by rule
-            result[chunk] = np.where(usable, measure(inside, *flat), np.nan)
+
+    def fill(span: slice) -> None:
+        # Made once and filled again for every chunk: fresh memory costs more than the sums do.
+        buffers = [np.empty((_rows_at_once(shape), *cut.shape[1:])) for _ in arrays]
+        for chunk in _chunks(shape, span):
+            parts = [values[chunk] for values in arrays]
+            n = len(parts[0])
+            for buffer, part in zip(buffers, parts, strict=True):
+                np.copyto(buffer[:n], part[:, *box])
+            inside = cut[chunk].astype(np.float64).reshape(n, -1) if shared is None else shared
+            usable = inside.any(axis=1) & np.logical_and.reduce([_informative(part) for part in parts])
+            flat = [buffer[:n].reshape(n, -1) for buffer in buffers]
+            with np.errstate(divide="ignore", invalid="ignore"):  # what cannot be measured becomes NaN, by rule
+                result[chunk] = np.where(usable, measure(inside, *flat), np.nan)
+
+    _on_all_cores(fill, shape)
     return result
+
+
+def _on_all_cores(fill: Callable[[slice], None], shape: tuple[int, ...]) -> None:
+    """Call `fill` on spans of the images that together are all; numpy lets other threads run while it works."""
+    threads = min(os.cpu_count() or 1, _MOST_THREADS, shape[0] // (_CHUNKS_A_THREAD * _rows_at_once(shape)))
+    if threads < 2:
+        fill(slice(0, shape[0]))
+        return
+    ends = [shape[0] * part // threads for part in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, map(slice, ends[:-1], ends[1:])))
 
 
 def _rows_at_once(shape: tuple[int, ...]) -> int:
     return max(1, min(shape[0], _CHUNK_VALUES // max(1, shape[1] * shape[2])))
 
 
-def _chunks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Return slices of a few images each, of maps of this shape (N, H, W)."""
+def _chunks(shape: tuple[int, ...], span: slice) -> Iterator[slice]:
+    """Return slices of a few images each, within a span of maps of this shape (N, H, W)."""
     rows = _rows_at_once(shape)
-    for start in range(0, shape[0], rows):
-        yield slice(start, start + rows)
+    for start in range(span.start, span.stop, rows):
+        yield slice(start, min(start + rows, span.stop))
 
 
 def _around(masks: Mask) -> tuple[slice, slice]:

@@ -167,6 +167,26 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(whole, [adr(q, p, masks), rrf(p, RECTANGLE)])
 
 
+def test_threads_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    q, p = maps(23, 1), maps(23, 2)
+    p[20] = 0
+    masks = np.random.default_rng(4).random((23, *SHAPE)) < 0.5
+
+    def everything() -> list[Array]:
+        return [magnitude(p - q), adr(q, p, masks), rrf(p, RECTANGLE), mrr(p, masks), dif(q, p, RECTANGLE)]
+
+    monkeypatch.setattr(saliency, "_CHUNK_VALUES", 2 * 9 * 14)
+    monkeypatch.setattr(saliency, "_MOST_THREADS", 1)
+    alone = everything()
+    monkeypatch.setattr(saliency, "_MOST_THREADS", 3)
+    monkeypatch.setattr(saliency, "_CHUNKS_A_THREAD", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    for one, together in zip(alone, everything(), strict=True):
+        np.testing.assert_array_equal(one, together)
+    with pytest.raises(FairsalError, match="Magnitudes are not negative"):
+        rrf(-p, RECTANGLE)
+
+
 def test_float32_maps_are_summed_in_double_precision() -> None:
     p = maps(4, shape=(128, 128)).astype(np.float32)
     mask = Roi(10, 50, 60, 20).mask((128, 128))
