@@ -76,9 +76,9 @@ class FaceDataset:
         """Return the class of each face (N,) and the names of all classes: for a binary attribute "not X" and "X"."""
         column = self._column(attribute)
         if isinstance(column.dtype, pd.CategoricalDtype):
-            codes: NDArray[np.int64] = np.asarray(column.cat.codes, dtype=np.int64)
+            codes = np.asarray(column.cat.codes, dtype=np.int64)
             return codes, tuple(map(str, column.cat.categories))
-        return column.to_numpy(dtype=np.int64), (f"not {attribute}", attribute)
+        return column.to_numpy(dtype=bool).astype(np.int64), (f"not {attribute}", attribute)
 
     @property
     def binary_attributes(self) -> list[str]:

@@ -1,5 +1,12 @@
 """Pure functions on arrays: subgroup accuracy, intervals, saliency against a region of interest. No models, no files."""
 
+from fairsal_core.metrics.calibration import (
+    Reliability,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    top_label,
+)
 from fairsal_core.metrics.changes import change_estimates, odds_change
 from fairsal_core.metrics.groups import (
     ACCURACY,
@@ -49,6 +56,7 @@ __all__ = [
     "Estimate",
     "Interval",
     "RegionTest",
+    "Reliability",
     "Summary",
     "adr",
     "bootstrap_rates",
@@ -57,7 +65,9 @@ __all__ = [
     "change_estimates",
     "det",
     "dif",
+    "expected_calibration_error",
     "fairness_estimates",
+    "fit_temperature",
     "gap",
     "hrf",
     "inside_minus_outside",
@@ -68,9 +78,11 @@ __all__ = [
     "percentile_interval",
     "rank_correlation",
     "rddt",
+    "reliability",
     "rrf",
     "subgroup_estimates",
     "summarise",
+    "top_label",
     "wilson",
     "worst_cell",
 ]

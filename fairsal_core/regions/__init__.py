@@ -4,13 +4,26 @@ from fairsal_core.regions.classifier import NETWORKS, RegionClassifier
 from fairsal_core.regions.confidence import MEASURES, confidence
 from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
 from fairsal_core.regions.library import bundled_attributes, bundled_classifier, bundled_path
-from fairsal_core.regions.maps import mean_colour, mean_map, pixel_maps, region_maps
+from fairsal_core.regions.maps import (
+    MapCost,
+    MapSummary,
+    estimate_cost,
+    mean_colour,
+    mean_map,
+    pixel_maps,
+    region_maps,
+    stream_maps,
+    summarise_maps,
+    weights_digest,
+)
 from fairsal_core.regions.training import REGION_PRESETS, RegionTraining, judge, train_region_classifier
 
 __all__ = [
     "MEASURES",
     "NETWORKS",
     "REGION_PRESETS",
+    "MapCost",
+    "MapSummary",
     "PatchGrid",
     "RegionClassifier",
     "RegionTraining",
@@ -18,12 +31,16 @@ __all__ = [
     "bundled_classifier",
     "bundled_path",
     "confidence",
+    "estimate_cost",
     "judge",
     "mean_colour",
     "mean_map",
     "min_max",
     "pixel_maps",
     "region_maps",
+    "stream_maps",
+    "summarise_maps",
     "to_pixel_map",
     "train_region_classifier",
+    "weights_digest",
 ]

@@ -77,8 +77,10 @@ class RegionClassifier:
         Its patches.
     kind, settings
         Which registered network this is, and its settings.
-    data, training, metrics : dict
-        What it was trained on, how, and how well it does on validation.
+    temperature : float
+        What logits are divided by; 1 unless it was fitted.
+    data, training, metrics, calibration : dict
+        What it was trained on, how, how well it does on validation, and how well it knows that.
     """
 
     network: nn.Module
@@ -88,9 +90,11 @@ class RegionClassifier:
     grid: PatchGrid = field(default_factory=PatchGrid)
     kind: str = "dense"
     settings: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
     data: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -108,7 +112,7 @@ class RegionClassifier:
         self.network.eval()
         with autocast(self.device, precision):
             output: Tensor = self.network(images.to(self.device))
-        return output.permute(0, 2, 3, 1)
+        return output.permute(0, 2, 3, 1) / self.temperature
 
     def to(self, device: torch.device) -> "RegionClassifier":
         """Move the network to a device; returns itself."""
@@ -134,6 +138,8 @@ class RegionClassifier:
                 "data": self.data,
                 "training": self.training,
                 "metrics": self.metrics,
+                "temperature": self.temperature,
+                "calibration": self.calibration,
             },
         )
         return weights
@@ -167,6 +173,8 @@ class RegionClassifier:
                 prior=tuple(about["prior"]),
                 grid=grid,
                 **{key: about[key] for key in ("kind", "settings", "data", "training", "metrics")},
+                temperature=float(about.get("temperature", 1.0)),
+                calibration=about.get("calibration", {}),
             )
         except (KeyError, TypeError, ValueError, RuntimeError, json.JSONDecodeError) as error:
             raise FairsalError(

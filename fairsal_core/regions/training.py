@@ -7,15 +7,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import log_softmax
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.faces import FaceDataset
+from fairsal_core.metrics import expected_calibration_error, fit_temperature, reliability, top_label
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions.classifier import RegionClassifier, build_network
 from fairsal_core.regions.grid import PatchGrid
+from fairsal_core.regions.maps import batches
 from fairsal_core.regions.probe import readability
 from fairsal_core.tensors import autocast, resident, seed_everything, to_unit
 
@@ -51,6 +54,9 @@ class RegionTraining(BaseModel):
     )
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of each label spread over all classes")
     validation_images: int = Field(1000, ge=1, description="faces of the validation split that judge it")
+    temperature_scaling: bool = Field(
+        False, description="divide the logits by a temperature fitted on the validation faces"
+    )
     precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 is used only where the hardware gains from it")
     compile: bool = Field(False, description="torch.compile the network; pays off on a GPU in long trainings")
     seed: int = Field(0, ge=0, description="fixes the sample, the order and the initial weights")
@@ -125,8 +131,9 @@ def train_region_classifier(
     seed_everything(settings.seed)
     grid = PatchGrid(image_size=train.images.shape[1], per_side=settings.per_side)
     shape = {} if settings.width is None else {"width": settings.width}
-    network = build_network(settings.network, len(classes), grid, shape).to(device)
-    network = network.to(memory_format=torch.channels_last)
+    network = (
+        build_network(settings.network, len(classes), grid, shape).to(device).to(memory_format=torch.channels_last)
+    )
     _fit(network, grid, train.images, labels, settings, device, progress, attribute)
     classifier = RegionClassifier(
         network=network.eval(),
@@ -140,7 +147,13 @@ def train_region_classifier(
         training=settings.model_dump(),
     )
     validation = faces.in_split("val").sample(settings.validation_images, settings.seed)
-    classifier.metrics = judge(classifier, validation) if len(validation) else {}
+    if len(validation):
+        logits = patch_logits(classifier, validation, progress)
+        classes_of = validation.classes(attribute)[0]
+        if settings.temperature_scaling:
+            classifier.temperature = fit_temperature(*_flat(logits, classes_of))
+        classifier.metrics = judge(logits / classifier.temperature, classes_of)
+        classifier.calibration = calibration_of(logits, classes_of, classifier.temperature)
     return classifier
 
 
@@ -150,32 +163,79 @@ def class_frequencies(counts: NDArray[np.int64]) -> tuple[float, ...]:
     return tuple((counted / counted.sum()).tolist())
 
 
-def judge(classifier: RegionClassifier, faces: FaceDataset) -> dict[str, float | int]:
-    """Return how well the patches of these faces tell the label.
+def patch_logits(classifier: RegionClassifier, faces: FaceDataset, progress: Progress = silent) -> NDArray[np.float32]:
+    """Return the logits (N, per_side, per_side, C) of all patches of these faces."""
+    side = classifier.grid.per_side
+    logits = np.empty((len(faces), side, side, len(classifier.classes)), dtype=np.float32)
+    for part in batches(len(faces)):
+        images = resident(faces.take(range(len(faces))[part]).images, classifier.device)
+        logits[part] = classifier.logits(to_unit(images)).float().cpu().numpy()
+        progress(part.stop, len(faces), f"Judging the regions of {classifier.attribute} on validation faces")
+    return logits
+
+
+def judge(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, float | int]:
+    """Return how well patches tell the label.
+
+    Parameters
+    ----------
+    logits : array, (N, per_side, per_side, C)
+        Of all patches, on faces that were not trained on.
+    labels : array, (N,) int
+        Class numbers.
 
     Returns
     -------
     dict
         `faces`; `patch_accuracy` over all patches; `best_position_accuracy`; `vote_accuracy` when the mean log-probability of
-        all patches decides; `majority`, the accuracy of always saying the commoner label.
+        all patches decides; `majority`, the accuracy of always saying the commonest label; `ece`, the top-label expected
+        calibration error over all patches (100 bins).
     """
-    labels = torch.from_numpy(faces.classes(classifier.attribute)[0])
-    images = faces.images
-    correct = torch.zeros(classifier.grid.per_side, classifier.grid.per_side)
-    votes = 0
-    for start in range(0, len(faces), 64):
-        wanted = labels[start : start + 64]
-        logits = classifier.logits(to_unit(resident(images[start : start + 64], classifier.device))).float().cpu()
-        correct += (logits.argmax(dim=-1) == wanted[:, None, None]).sum(dim=0)
-        votes += int((logits.log_softmax(dim=-1).mean(dim=(1, 2)).argmax(dim=-1) == wanted).sum())
-    accuracy = correct / len(faces)
+    accuracy = (logits.argmax(axis=-1) == labels[:, None, None]).mean(axis=0)
+    votes = log_softmax(logits, axis=-1).mean(axis=(1, 2)).argmax(axis=-1) == labels
+    diagram = reliability(*top_label(*_flat(logits, labels)))
     return {
-        "faces": len(faces),
+        "faces": len(labels),
         "patch_accuracy": round(float(accuracy.mean()), 4),
         "best_position_accuracy": round(float(accuracy.max()), 4),
-        "vote_accuracy": round(votes / len(faces), 4),
-        "majority": round(int(labels.bincount().max()) / len(faces), 4),
+        "vote_accuracy": round(float(votes.mean()), 4),
+        "majority": round(int(np.bincount(labels).max()) / len(labels), 4),
+        "ece": round(expected_calibration_error(diagram), 4),
     }
+
+
+def calibration_of(logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float = 1.0) -> dict[str, Any]:
+    """Return the reliability diagram of all patches as JSON-able lists: as trained, and divided by the temperature.
+
+    Returns
+    -------
+    dict
+        `kind`, `faces`, `patches`, `temperature`, and for "before" and "after" `ece`, `count`, `confidence` and `correct`
+        (sums per bin, as in `fairsal_core.metrics.Reliability`).
+    """
+    scaled = {"before": 1.0} if temperature == 1 else {"before": 1.0, "after": temperature}
+    diagrams = {name: reliability(*top_label(*_flat(logits / divisor, labels))) for name, divisor in scaled.items()}
+    return {
+        "kind": "top-label",
+        "faces": len(labels),
+        "patches": int(np.prod(logits.shape[:-1])),
+        "temperature": round(temperature, 4),
+        **{
+            name: {
+                "ece": round(expected_calibration_error(diagram), 5),
+                "count": diagram.count.tolist(),
+                "confidence": diagram.confidence.round(3).tolist(),
+                "correct": diagram.correct.tolist(),
+            }
+            for name, diagram in diagrams.items()
+        },
+    }
+
+
+def _flat(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return logits (M, C) and labels (M,), one row a patch."""
+    patches = logits.reshape(-1, logits.shape[-1])
+    return patches, np.repeat(labels, len(patches) // len(labels))
 
 
 def _fit(

@@ -1,6 +1,7 @@
 """Training region classifiers on faces small enough for a test."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import PatchGrid, RegionClassifier, RegionTraining, judge, train_region_classifier
 from fairsal_core.regions.classifier import build_network
-from fairsal_core.regions.training import _share_alike, _start_weights
+from fairsal_core.regions.training import _share_alike, _start_weights, patch_logits
 from fairsal_core.tensors import seed_everything, to_unit
 from tests.helpers import faces_in_memory, noise_images
 from tests.regions.conftest import CUE, TINY, Losses, planted_faces
@@ -47,7 +48,7 @@ def test_judging_against_one_face_at_a_time(trained: RegionClassifier, planted: 
         correct += (logits[..., 1] > logits[..., 0]).numpy() == label
         mean = logits.log_softmax(dim=-1).reshape(-1, 2).mean(dim=0)
         votes += bool(mean[1] > mean[0]) == label
-    metrics = judge(trained, faces)
+    metrics = judge(patch_logits(trained, faces), faces.classes("Cue")[0])
     assert metrics["faces"] == 16
     assert metrics["patch_accuracy"] == pytest.approx((correct / 16).mean(), abs=1e-3)
     assert metrics["best_position_accuracy"] == pytest.approx((correct / 16).max(), abs=1e-3)
@@ -55,6 +56,33 @@ def test_judging_against_one_face_at_a_time(trained: RegionClassifier, planted: 
     rate = faces.labels("Cue").mean()
     assert metrics["majority"] == pytest.approx(max(rate, 1 - rate), abs=1e-3)
     assert metrics == trained.metrics
+
+
+def test_calibration_covers_all_patches(trained: RegionClassifier, planted: FaceDataset) -> None:
+    about = trained.calibration
+    assert (about["kind"], about["faces"], about["patches"], about["temperature"]) == ("top-label", 16, 16 * 2401, 1)
+    assert sum(about["before"]["count"]) == about["patches"]
+    assert len(about["before"]["count"]) == 100
+    assert about["before"]["ece"] == pytest.approx(trained.metrics["ece"], abs=1e-4)
+    right = sum(about["before"]["correct"]) / about["patches"]
+    assert right == pytest.approx(trained.metrics["patch_accuracy"], abs=1e-4)
+    assert "after" not in about
+
+
+def test_a_temperature_is_fitted_kept_and_applied(planted: FaceDataset, tmp_path: Path) -> None:
+    settings = TINY.model_copy(update={"temperature_scaling": True})
+    classifier = train_region_classifier(planted, "Cue", settings)
+    about = classifier.calibration
+    assert classifier.temperature != 1
+    assert about["temperature"] == pytest.approx(classifier.temperature, abs=1e-3)
+    assert about["after"]["ece"] == pytest.approx(classifier.metrics["ece"], abs=1e-4)
+    image = torch.rand(1, 3, 128, 128)
+    logits = classifier.logits(image)
+    loaded = RegionClassifier.load(classifier.save(tmp_path / "cue"))
+    torch.testing.assert_close(loaded.logits(image), logits, atol=1e-5, rtol=1e-5)
+    assert loaded.calibration == about
+    classifier.temperature = 1.0
+    torch.testing.assert_close(classifier.logits(image) / about["temperature"], logits, atol=1e-3, rtol=1e-3)
 
 
 def test_the_seed_fixes_the_weights(planted: FaceDataset) -> None:
