@@ -26,7 +26,7 @@ from fairsal_core.device import pick_device
 from fairsal_core.errors import unknown_name
 from fairsal_core.experiments.artifacts import artifact
 from fairsal_core.experiments.attention import explain_variants
-from fairsal_core.experiments.config import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, parse_config
+from fairsal_core.experiments.config import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, hash_of, parse_config
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
 from fairsal_core.experiments.roi_choice import check_roi
@@ -54,7 +54,7 @@ from fairsal_core.regions import (
     mean_colour,
     mean_map,
     pixel_maps,
-    region_maps,
+    stream_maps,
     train_region_classifier,
 )
 from fairsal_core.schemes import find_scheme, select_pixels
@@ -279,9 +279,11 @@ def make_maps(
     """Return the region maps of a training subset."""
 
     def build(folder: Path) -> None:
-        images = subset.images
-        np.save(folder / "maps.npy", region_maps(regions.classifier, images, measure, progress))
-        write_json(folder / "colour.json", mean_colour(images))
+        # Not in the artifact's own folder, which a kill leaves to be swept: what is mapped stays mapped.
+        growing = cache_folder() / "unfinished" / f"{hash_of(key)}.npy"
+        stream_maps(regions.classifier, subset, growing, measure, progress)
+        growing.rename(folder / "maps.npy")
+        write_json(folder / "colour.json", mean_colour(subset.images))
 
     key = {
         "regions": regions.key,

@@ -139,7 +139,7 @@ def _for_cpu(trunk: _Trunk, patch_size: int) -> _Trunk:
                 if small and folded.stride == (1, 1):
                     setattr(block, convolution, _OnSmallMaps(folded))
             if isinstance(block.downsample, nn.Sequential):
-                block.downsample = fuse_conv_bn_eval(block.downsample[0], block.downsample[1])
+                _fold(block.downsample, "0", "1")
     return quick.to(memory_format=torch.channels_last)
 
 

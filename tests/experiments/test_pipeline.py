@@ -76,7 +76,7 @@ def calls() -> Iterator[list[str]]:
         return called
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("train_region_classifier", "region_maps", "train_classifier"):
+        for name in ("train_region_classifier", "stream_maps", "train_classifier"):
             patch.setattr(pipeline, name, spy(name))
         yield seen
 
@@ -156,7 +156,7 @@ def test_the_subsets_are_described(done: Done) -> None:
 def test_work_is_done_once(done: Done) -> None:
     """One region classifier; maps per seed; each variant per seed."""
     assert done.calls.count("train_region_classifier") == 1
-    assert done.calls.count("region_maps") == 2
+    assert done.calls.count("stream_maps") == 2
     assert done.calls.count("train_classifier") == len(VARIANTS) * 2
 
 
