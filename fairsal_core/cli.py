@@ -94,7 +94,9 @@ def _demo_data(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", default="demo", help="'demo' for the drawn faces, or a folder in CelebA's layout")
+    parser.add_argument(
+        "--data", default="demo", help="'demo' for the drawn faces, or a folder in CelebA's or FairFace's layout"
+    )
 
 
 def _add_pack(commands: Commands) -> None:
@@ -103,11 +105,11 @@ def _add_pack(commands: Commands) -> None:
 
 
 def _pack(options: argparse.Namespace) -> dict[str, Any]:
-    from fairsal_core.faces import load_celeba, load_faces, undecodable_files
+    from fairsal_core.faces import load_faces, load_folder, undecodable_files
     from fairsal_core.home import cache_folder
 
     faces = load_faces(options.data, show_progress())
-    skipped = undecodable_files(load_celeba(faces.root), cache_folder())
+    skipped = undecodable_files(load_folder(faces.root), cache_folder())
     lines = [f"{len(faces)} faces packed, {len(skipped)} left out", *skipped.values()]
     return {"faces": len(faces), "skipped": skipped, "shown": "\n".join(lines)}
 
@@ -137,20 +139,23 @@ def _add_train_regions(commands: Commands) -> None:
 
 
 def _train_regions(options: argparse.Namespace) -> dict[str, Any]:
-    from fairsal_core.device import pick_device
-    from fairsal_core.experiments import checked_settings, trained_regions
-    from fairsal_core.faces import PART_OF, load_faces
+    from fairsal_core.experiments import REGIONS, RegionJob, checked_settings, load_run, run_here
+    from fairsal_core.faces import PART_OF
+    from fairsal_core.files import read_json
     from fairsal_core.regions import REGION_PRESETS, RegionClassifier, RegionTraining
 
     given = {**REGION_PRESETS[options.preset], **_given_settings(options, RegionTraining)}
-    settings = checked_settings(RegionTraining, given)
-    faces = load_faces(options.data, show_progress())
+    training = checked_settings(RegionTraining, given)
     trained = {}
     for attribute in PART_OF if options.attribute == "all" else (options.attribute,):
-        path, _ = trained_regions(faces, attribute, settings, pick_device(options.device), show_progress())
-        classifier = RegionClassifier.load(path)
-        weights = classifier.save(options.out / attribute) if options.out else path.with_name("regions.safetensors")
-        trained[attribute] = {"weights": str(weights), **classifier.metrics}
+        job = RegionJob(data=_source(options.data), attribute=attribute, training=training, device=options.device)
+        run = load_run(
+            run_here(REGIONS, job.model_dump(mode="json"), name=f"regions {attribute}", listener=_listener())
+        )
+        _check_ended(run)
+        about = read_json(run.path / "regions.json")
+        weights = RegionClassifier.load(about["weights"]).save(options.out / attribute)
+        trained[attribute] = {"weights": str(weights), "run": run.id, **about["metrics"]}
     lines = [
         f"{name}: patch accuracy {about['patch_accuracy']}, by vote {about['vote_accuracy']}, always the commoner label "
         f"{about['majority']} ({about['faces']} faces) -> {about['weights']}"
@@ -172,7 +177,15 @@ def _add_attribute(commands: Commands) -> None:
     parser.add_argument("--attribute", help="attribute of the drawn faces, for the bundled region classifier")
     parser.add_argument("--regions", type=Path, help="region classifier to use instead of the bundled one")
     parser.add_argument("--measure", default="negative_entropy", choices=sorted(MEASURES), help="confidence measure")
-    parser.add_argument("--sample", type=int, default=500, help="faces of the test split for the mean map")
+    parser.add_argument("--split", default="test", choices=("train", "val", "test"), help="split for the mean map")
+    parser.add_argument(
+        "--sample", type=int, default=500, help="faces for the mean map, drawn at random; 0 for the whole split"
+    )
+    parser.add_argument(
+        "--class", dest="of_class", help="only faces of this class, such as Blond_Hair or 'not Blond_Hair'"
+    )
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16 is approximate")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     parser.add_argument(
         "--out", type=Path, required=True, help="NPY file for the pixel map, 128 x 128 float32 in [0, 1]"
     )
@@ -181,29 +194,72 @@ def _add_attribute(commands: Commands) -> None:
 def _attribute(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
-    from fairsal_core.faces import decode_image, load_faces, to_square
+    from fairsal_core.device import pick_device
+    from fairsal_core.experiments import stored_maps
+    from fairsal_core.faces import decode_image, to_square
     from fairsal_core.files import replacing
-    from fairsal_core.regions import RegionClassifier, bundled_classifier, mean_map, pixel_maps, region_maps
+    from fairsal_core.regions import (
+        RegionClassifier,
+        bundled_classifier,
+        estimate_cost,
+        min_max,
+        region_maps,
+        summarise_maps,
+    )
 
     if not options.attribute and not options.regions:
         raise FairsalError("Say which map is wanted: --attribute for a bundled region classifier, or --regions FILE.")
     classifier = RegionClassifier.load(options.regions) if options.regions else bundled_classifier(options.attribute)
+    classifier.to(pick_device(options.device))
+    about: dict[str, Any] = {}
     if options.image:
         images = to_square(decode_image(options.image))[None]
+        maps = region_maps(classifier, images, options.measure, show_progress(), options.precision)
     else:
-        images = load_faces(options.data, show_progress()).in_split("test").sample(options.sample).images
-    result = pixel_maps(mean_map(region_maps(classifier, images, options.measure, show_progress())), classifier)
+        faces = _chosen_faces(options, classifier.attribute)
+        cost = estimate_cost(classifier, len(faces), options.precision)
+        about = {"estimated_seconds": round(cost.seconds, 1), "bytes": cost.bytes}
+        print(
+            f"Mapping {len(faces):,} faces: about {cost.seconds:,.0f} s, {cost.bytes / 2**20:,.1f} MB", file=sys.stderr
+        )
+        path = stored_maps(classifier, faces, options.measure, show_progress(), options.precision)
+        about["region_maps"] = str(path)
+        maps = np.load(path, mmap_mode="r")
+    summary = summarise_maps(maps, classifier.grid)
+    result = min_max(summary.mean)
     with replacing(options.out) as temporary, temporary.open("wb") as file:
         np.save(file, result)
     y, x = (int(index) for index in np.unravel_index(result.argmax(), result.shape))
+    low, high = float(summary.mean.min()), float(summary.mean.max())
     return {
         "map": str(options.out),
         "attribute": classifier.attribute,
         "measure": options.measure,
-        "images": len(images),
+        "images": summary.count,
+        "range": {"low": round(low, 4), "high": round(high, 4)},
+        "largest_standard_error": round(float(summary.standard_error.max()), 4) if summary.count > 1 else None,
         "peak": {"x": x, "y": y},
-        "shown": f"Map of {classifier.attribute} over {len(images)} image(s), strongest at x={x}, y={y} -> {options.out}",
+        **about,
+        "shown": f"Map of {classifier.attribute} over {summary.count} image(s), {options.measure} {low:.3f} to {high:.3f}, "
+        f"strongest at x={x}, y={y} -> {options.out}",
     }
+
+
+def _chosen_faces(options: argparse.Namespace, attribute: str) -> Any:
+    import numpy as np
+
+    from fairsal_core.errors import unknown_name
+    from fairsal_core.faces import load_faces
+
+    faces = load_faces(options.data, show_progress()).in_split(options.split)
+    if options.of_class:
+        codes, names = faces.classes(attribute)
+        if options.of_class not in names:
+            raise unknown_name(f"class of {attribute}", options.of_class, names)
+        faces = faces.take(np.flatnonzero(codes == names.index(options.of_class)))
+    if not len(faces):
+        raise FairsalError(f"There is no such face in the {options.split} split; choose another --split or --class.")
+    return faces.sample(options.sample) if options.sample > 0 else faces
 
 
 def _add_run(commands: Commands) -> None:
@@ -513,6 +569,26 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise FairsalError(f"{path} holds no settings; expected a JSON object.")
     inner = content.get("config", content)  # a run directory's config.json wraps the settings
     return dict(inner) if isinstance(inner, dict) else {}
+
+
+def _source(data: str) -> str:
+    """Return the word `demo`, or a folder's whole path, which means the same to a worker started elsewhere."""
+    from fairsal_core.faces import DEMO
+
+    return data if data == DEMO else str(Path(data).expanduser().resolve())
+
+
+def _listener() -> Callable[[Any], None]:
+    tell = show_progress()
+    return lambda event: tell(event.fraction, 1, f"{event.stage}: {event.message}" if event.message else event.stage)
+
+
+def _check_ended(run: Any) -> None:
+    """Raise what ended a run before it was finished."""
+    if run.status.state == "cancelled":
+        raise CancelledError
+    if run.status.state != "finished":
+        raise FairsalError(f"{run.id}: {run.status.error or run.status.state}")
 
 
 def show_progress() -> Callable[..., None]:

@@ -84,6 +84,28 @@ def test_regions_are_trained_once_and_map_an_image(
     assert pixel_map.shape == (128, 128)
     assert pixel_map[peak["y"], peak["x"]] == pixel_map.max() == 1
 
+    every = [
+        "attribute",
+        "--data",
+        str(drawn_folder),
+        "--regions",
+        trained["weights"],
+        "--split",
+        "train",
+        "--sample",
+        "0",
+    ]
+    assert main([*every, "--out", str(home / "mean.npy"), "--json"]) == 0
+    output = capsys.readouterr()
+    result = json.loads(output.out)
+    assert "Mapping 192 faces: about " in output.err
+    assert result["images"] == 192
+    assert np.load(result["region_maps"]).shape == (192, 49, 49)
+    assert main([*every, "--class", "Eyeglasses", "--out", str(home / "with.npy"), "--json"]) == 0
+    assert 0 < said(capsys)["images"] < 192
+    assert main([*every, "--class", "Eyeglass", "--out", str(home / "with.npy")]) == 1
+    assert "did you mean 'Eyeglasses'" in capsys.readouterr().err
+
 
 def test_an_experiment_runs_to_its_table(home: Path, drawn_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = home / "config.json"

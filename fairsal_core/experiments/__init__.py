@@ -3,6 +3,7 @@
 from fairsal_core.experiments.attention import ExplainConfig
 from fairsal_core.experiments.attention_results import Attention, list_attention, measure_again, read_attention
 from fairsal_core.experiments.attention_settings import AttentionSettings, ExplainerChoice, RoiChoice
+from fairsal_core.experiments.attribution import ATTRIBUTION, REGIONS, MapJob, RegionJob, read_means, stored_maps
 from fairsal_core.experiments.changes import changes_table, face_changes, reference_changes
 from fairsal_core.experiments.config import (
     BALANCED,
@@ -13,10 +14,8 @@ from fairsal_core.experiments.config import (
     hash_of,
     parse_config,
 )
-from fairsal_core.experiments.estimate import Pace, recent_pace, training_seconds
 from fairsal_core.experiments.launcher import cancel, resume, run_here, start
 from fairsal_core.experiments.pipeline import (
-    Variant,
     available_regions,
     plan_variants,
     run_experiment,
@@ -55,11 +54,13 @@ from fairsal_core.experiments.sweep import SweepConfig, Trial, plan_trials, read
 from fairsal_core.experiments.trade_off import fairness_change_table
 
 __all__ = [
+    "ATTRIBUTION",
     "AUTHORS_EVALUATION",
     "BALANCED",
     "CLEAN",
     "ORIGINAL",
     "PRESETS",
+    "REGIONS",
     "RESUMABLE",
     "SWEEPS",
     "TERMINAL",
@@ -72,14 +73,14 @@ __all__ = [
     "ExplainConfig",
     "ExplainerChoice",
     "Leftover",
-    "Pace",
+    "MapJob",
+    "RegionJob",
     "Report",
     "RoiChoice",
     "Run",
     "SchemeChoice",
     "SweepConfig",
     "Trial",
-    "Variant",
     "accuracy_and_gap",
     "available_regions",
     "cancel",
@@ -107,10 +108,10 @@ __all__ = [
     "prune",
     "read_attention",
     "read_events",
+    "read_means",
     "read_predictions",
     "read_results",
     "read_sweep",
-    "recent_pace",
     "reference_changes",
     "region_map_roi",
     "results_table",
@@ -119,8 +120,8 @@ __all__ = [
     "run_here",
     "run_path",
     "start",
+    "stored_maps",
     "sweep_settings",
     "trained_regions",
-    "training_seconds",
     "wide_results",
 ]

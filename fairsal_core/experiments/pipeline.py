@@ -279,10 +279,7 @@ def make_maps(
     """Return the region maps of a training subset."""
 
     def build(folder: Path) -> None:
-        # Not in the artifact's own folder, which a kill leaves to be swept: what is mapped stays mapped.
-        growing = cache_folder() / "unfinished" / f"{hash_of(key)}.npy"
-        stream_maps(regions.classifier, subset, growing, measure, progress)
-        growing.rename(folder / "maps.npy")
+        grow_maps(folder / "maps.npy", key, regions.classifier, subset, measure, progress)
         write_json(folder / "colour.json", mean_colour(subset.images))
 
     key = {
@@ -295,6 +292,24 @@ def make_maps(
     each = np.load(folder / "maps.npy", mmap_mode="r")
     red, green, blue = read_json(folder / "colour.json")
     return Maps(each, mean_map(each), (red, green, blue), key)
+
+
+def grow_maps(
+    path: Path,
+    key: dict[str, Any],
+    classifier: RegionClassifier,
+    faces: FaceDataset,
+    measure: str,
+    progress: Progress = silent,
+    precision: str = "fp32",
+) -> None:
+    """Write the region maps of these faces to `path`, in an artifact's folder, going on where a kill stopped it.
+
+    They grow outside of that folder, which a kill leaves to be swept.
+    """
+    growing = cache_folder() / "unfinished" / f"{hash_of(key)}.npy"
+    stream_maps(classifier, faces, growing, measure, progress, precision)
+    growing.rename(path)
 
 
 def train_variant(

@@ -29,6 +29,8 @@ Job = Callable[[dict[str, Any], Path, Report], None]
 
 JOBS: Mapping[str, str] = {
     "experiment": "fairsal_core.experiments.pipeline:run_job",
+    "regions": "fairsal_core.experiments.attribution:run_regions",
+    "attribution": "fairsal_core.experiments.attribution:run_attribution",
     "explain": "fairsal_core.experiments.attention:run_job",
     "sweep": "fairsal_core.experiments.sweep:run_job",
 }

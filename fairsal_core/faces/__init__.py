@@ -4,10 +4,11 @@ from fairsal_core.faces.celeba import load_celeba
 from fairsal_core.faces.dataset import FaceDataset
 from fairsal_core.faces.decoding import decode_image, to_square
 from fairsal_core.faces.demo import CELEBA_ATTRIBUTES, DRAWN_ATTRIBUTES, draw_demo_faces, draw_face
+from fairsal_core.faces.fairface import draw_fairface, load_fairface
 from fairsal_core.faces.packing import pack, packing_key, undecodable_files
 from fairsal_core.faces.parts import PART_OF, part_mask, part_roi
 from fairsal_core.faces.roi import ROI_PRESETS, AnyRoi, PixelRoi, Roi, roi_area
-from fairsal_core.faces.sources import DEMO, demo_folder, load_faces
+from fairsal_core.faces.sources import DEMO, demo_folder, load_faces, load_folder
 from fairsal_core.faces.subsets import (
     CELLS,
     Cell,
@@ -45,10 +46,13 @@ __all__ = [
     "demo_folder",
     "draw_demo_faces",
     "draw_face",
+    "draw_fairface",
     "feasible_scale",
     "group_name",
     "load_celeba",
     "load_faces",
+    "load_fairface",
+    "load_folder",
     "pack",
     "packing_key",
     "part_mask",

@@ -6,6 +6,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.faces.celeba import load_celeba
 from fairsal_core.faces.dataset import FaceDataset
 from fairsal_core.faces.demo import draw_demo_faces
+from fairsal_core.faces.fairface import TABLES, load_fairface
 from fairsal_core.faces.packing import pack
 from fairsal_core.home import cache_folder, datasets_folder
 from fairsal_core.progress import Progress, silent
@@ -18,17 +19,22 @@ def demo_folder() -> Path:
     return datasets_folder() / DEMO
 
 
+def load_folder(root: Path) -> FaceDataset:
+    """Read the annotations of a folder in CelebA's or FairFace's layout, whichever its files show."""
+    return load_fairface(root) if any((root / name).is_file() for name in TABLES.values()) else load_celeba(root)
+
+
 def load_faces(source: str, progress: Progress = silent) -> FaceDataset:
     """Return packed faces, drawing the demo set and packing whatever is not packed yet.
 
     Parameters
     ----------
     source : str
-        "demo" for the drawn faces, else a folder in CelebA's layout.
+        "demo" for the drawn faces, else a folder in CelebA's or FairFace's layout.
     progress : Progress
         Called while drawing and packing; may raise to stop.
     """
     if not source.strip():
-        raise FairsalError("No data chosen; give 'demo' or a folder in CelebA's layout.")
+        raise FairsalError("No data chosen; give 'demo' or a folder in CelebA's or FairFace's layout.")
     root = draw_demo_faces(demo_folder(), progress=progress) if source == DEMO else Path(source)
-    return pack(load_celeba(root), cache_folder(), progress=progress)
+    return pack(load_folder(root), cache_folder(), progress=progress)

@@ -97,7 +97,11 @@ def test_the_files_of_a_run(done: Done) -> None:
     names = sorted(str(path.relative_to(done.run)) for path in done.run.rglob("*") if path.is_file())
     weights = [f"weights/{variant}-seed{seed}.safetensors" for variant in VARIANTS for seed in (0, 3)]
     assert names == sorted(
-        ["mean_map.npy", "predictions.parquet", "results.parquet", "subsets.json", "validation.parquet", *weights]
+        [
+            *("mean_map.npy", "predictions.parquet", "results.parquet", "subsets.json", "validation.parquet"),
+            "versions.json",
+            *weights,
+        ]
     )
     for name in weights:
         load_classifier("three_conv", done.run / name)
