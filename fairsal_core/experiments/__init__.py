@@ -3,7 +3,15 @@
 from fairsal_core.experiments.attention import ExplainConfig
 from fairsal_core.experiments.attention_results import Attention, list_attention, measure_again, read_attention
 from fairsal_core.experiments.attention_settings import AttentionSettings, ExplainerChoice, RoiChoice
-from fairsal_core.experiments.attribution import ATTRIBUTION, REGIONS, MapJob, RegionJob, read_means, stored_maps
+from fairsal_core.experiments.attribution import (
+    ATTRIBUTION,
+    REGIONS,
+    MapJob,
+    RegionJob,
+    class_means,
+    read_means,
+    stored_maps,
+)
 from fairsal_core.experiments.changes import changes_table, face_changes, reference_changes
 from fairsal_core.experiments.config import (
     BALANCED,
@@ -86,6 +94,7 @@ __all__ = [
     "cancel",
     "changes_table",
     "checked_settings",
+    "class_means",
     "delete_run",
     "face_changes",
     "fairness_change_table",

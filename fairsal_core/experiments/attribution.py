@@ -130,12 +130,18 @@ def class_means(
     return stacked, {name: summary.count for name, summary in summaries.items()}
 
 
-def read_means(run: Run) -> dict[str, MapSummary] | None:
-    """Return what an attribution run left: mean pixel map of "all" faces and of each class; None if it left nothing."""
+def read_means(run: Run, classifier: RegionClassifier | None = None) -> dict[str, MapSummary] | None:
+    """Return the mean pixel maps, of "all" faces and of each class, that an attribution run left.
+
+    None if it left nothing that can be read, or made them with another region classifier than the given one.
+    """
     try:
-        counts = read_json(run.path / ABOUT)["counts"]
+        about = read_json(run.path / ABOUT)
+        counts, weights = about["counts"], about["weights"]
         means = np.load(run.path / MEANS)
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if classifier is not None and weights != weights_digest(classifier):
         return None
     return {
         name: MapSummary(mean, error, count) for (mean, error), (name, count) in zip(means, counts.items(), strict=True)

@@ -2,7 +2,7 @@
 
 from fairsal_core.faces.celeba import load_celeba
 from fairsal_core.faces.dataset import FaceDataset
-from fairsal_core.faces.decoding import decode_image, to_square
+from fairsal_core.faces.decoding import aligned_crop, decode_image, to_square
 from fairsal_core.faces.demo import CELEBA_ATTRIBUTES, DRAWN_ATTRIBUTES, draw_demo_faces, draw_face
 from fairsal_core.faces.fairface import draw_fairface, load_fairface
 from fairsal_core.faces.packing import pack, packing_key, undecodable_files
@@ -36,6 +36,7 @@ __all__ = [
     "FaceDataset",
     "PixelRoi",
     "Roi",
+    "aligned_crop",
     "balanced_counts",
     "balanced_test",
     "biased_subset",

@@ -91,11 +91,61 @@ class TestAttribution:
         assert app.error[0].value.startswith("cut.jpg does not decode")
         assert "Mean map" in texts(app)
 
+    def test_an_upload_can_be_cropped(self, open_page: OpenPage) -> None:
+        buffer = io.BytesIO()
+        Image.effect_noise((400, 218), 60).convert("RGB").save(buffer, "PNG")
+        app = self.upload(open_page, "wide.png", buffer.getvalue())
+        assert "x 111 to 289, y 0 to 218 of 400 × 218 pixels." in texts(app)
+        app.slider(key="zoom-0-wide.png").set_value(2.0)
+        app.slider(key="across-0-wide.png").set_value(0.0).run()
+        assert "x 0 to 89, y 54 to 163" in texts(app)
+
+    def test_several_faces_share_one_scale_or_have_their_own(self, open_page: OpenPage) -> None:
+        app = open_page("attribution", face="3", shown="3")
+        assert texts(app).count("All patches together say") == 3
+        assert app.number_input(key="face").value == 3
+        app.segmented_control(key="scale").set_value("each its own").run()
+        assert not app.exception
+
+    def test_a_link_opens_a_patch(self, open_page: OpenPage) -> None:
+        app = open_page("attribution", patch="100")
+        assert app.number_input(key="patch").value == 100
+        assert "**Patch 100** · row 2, column 2 · x 4 to 35, y 4 to 35 of 128" in texts(app)
+        app.number_input(key="patch").set_value(2400).run()
+        assert "x 96 to 127, y 96 to 127" in texts(app)
+
+    def test_two_classes_have_a_difference(self, open_page: OpenPage) -> None:
+        app = open_page("attribution", attribute="Eyeglasses", first_mean="Eyeglasses", second_mean="not Eyeglasses")
+        assert "**Difference**, Eyeglasses less not Eyeglasses" in texts(app)
+        assert "of the pixels differ by more than 1.96" in texts(app)
+
+    def test_what_a_whole_split_takes_is_said_and_it_is_a_run(self, open_page: OpenPage) -> None:
+        app = open_page("attribution", attribute="Eyeglasses")
+        assert "24 faces with Eyeglasses: about **" in texts(app)
+        app.button(key="start_maps").click().run()
+        runs = list_runs()
+        assert [run.kind for run in runs] == ["attribution"]
+        assert runs[0].config["split"] == "test"
+        assert runs[0].id in app.query_params["job"]
+        cancel(runs[0].path)
+
+    def test_training_a_region_classifier_is_a_run(self, open_page: OpenPage) -> None:
+        app = open_page("attribution")
+        app.selectbox(key="region_attribute").set_value("Smiling")
+        app.selectbox(key="region_preset").set_value("paper").run()
+        app.number_input(key="region_images_paper").set_value(100)
+        app.button(key="start_regions").click().run()
+        run = list_runs()[0]
+        assert (run.kind, run.config["attribute"]) == ("regions", "Smiling")
+        training = run.config["training"]
+        assert (training["network"], training["images"], training["schedule"]) == ("resnet18", 100, "steps")
+        cancel(run.path)
+
     @staticmethod
     def upload(open_page: OpenPage, name: str, content: bytes) -> AppTest:
         app = open_page("attribution")
         app.segmented_control(key="origin").set_value("Upload").run()
-        app.file_uploader(key="upload").set_value((name, content, "image/png")).run()
+        app.file_uploader(key="upload").set_value([(name, content, "image/png")]).run()
         assert not app.exception
         return app
 
