@@ -32,6 +32,7 @@ from pages.components.patches import Mapped, patch_table, show_patch
 from pages.components.pictures import portrait, to_bytes
 from pages.components.region_jobs import map_section, training_section, watch_job
 from pages.components.takeaway import offer_maps
+from pages.components.tour import tour_bar
 from pages.components.watch import describe_duration
 
 MEAN_OVER = 200
@@ -251,6 +252,7 @@ def scheme_section(one: Mapped, mean: NDArray[np.float32], quantile: float, sour
 inside_app()
 
 st.title("Where does an attribute live?")
+tour_bar()
 st.markdown(
     "A *region classifier* sees one 32-pixel patch and predicts a label of the whole face. How confident it is, patch by patch, "
     "shows where the attribute can be read off (De Coninck et al. 2024)."

@@ -22,8 +22,10 @@ from fairsal_core.experiments.config import (
     hash_of,
     parse_config,
 )
+from fairsal_core.experiments.estimate import Pace, recent_pace, training_seconds
 from fairsal_core.experiments.launcher import cancel, resume, run_here, start
 from fairsal_core.experiments.pipeline import (
+    Variant,
     available_regions,
     plan_variants,
     run_experiment,
@@ -82,6 +84,7 @@ __all__ = [
     "ExplainerChoice",
     "Leftover",
     "MapJob",
+    "Pace",
     "RegionJob",
     "Report",
     "RoiChoice",
@@ -89,6 +92,7 @@ __all__ = [
     "SchemeChoice",
     "SweepConfig",
     "Trial",
+    "Variant",
     "accuracy_and_gap",
     "available_regions",
     "cancel",
@@ -121,6 +125,7 @@ __all__ = [
     "read_predictions",
     "read_results",
     "read_sweep",
+    "recent_pace",
     "reference_changes",
     "region_map_roi",
     "results_table",
@@ -132,5 +137,6 @@ __all__ = [
     "stored_maps",
     "sweep_settings",
     "trained_regions",
+    "training_seconds",
     "wide_results",
 ]

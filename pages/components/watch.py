@@ -1,8 +1,5 @@
 """Watching one run: where it is, how long it will take, its curves, and the button that stops it."""
 
-from collections.abc import Sequence
-
-import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
@@ -11,7 +8,6 @@ from fairsal_core.experiments import (
     REGIONS,
     RESUMABLE,
     TERMINAL,
-    Event,
     Run,
     cancel,
     load_run,
@@ -20,6 +16,8 @@ from fairsal_core.experiments import (
     resume,
     run_path,
 )
+from pages.components.curves import show_curves
+from pages.components.sweeps import show_sweep
 
 STATE_COLOURS = {
     "queued": "gray",
@@ -87,14 +85,14 @@ def _show(run: Run) -> None:
         # A clock that was set back in between says nothing.
         took = f" It took {describe_duration(seconds)}." if status.ended and status.started and seconds >= 0 else ""
         st.success(f"Done.{took}")
-        if run.kind in (REGIONS, ATTRIBUTION):
+        if run.kind in (ATTRIBUTION, REGIONS):
             st.page_link(
                 "pages/attribution.py",
                 label="See its maps",
                 icon=":material/location_searching:",
                 query_params={"attribute": run.config.get("attribute", "")},
             )
-        else:
+        elif run.kind != "sweep":
             st.page_link(
                 "pages/comparison.py",
                 label="See the results",
@@ -116,22 +114,15 @@ def _show(run: Run) -> None:
             args=(run,),
             help="Starts the same settings as a new run; whole stages of this one are reused.",
         )
+    if run.kind == "sweep":
+        show_sweep(run)
     events, _ = read_events(run.path)
-    _show_curves(events)
+    show_curves(events)
 
 
 def _resume(run: Run) -> None:
     try:
-        st.query_params["run"] = resume(run.path).name
+        named = "job" if run.kind in (ATTRIBUTION, REGIONS) else "run"
+        st.query_params[named] = resume(run.path).name
     except FairsalError as error:
         st.toast(str(error), icon=":material/error:")
-
-
-def _show_curves(events: Sequence[Event]) -> None:
-    points = [(event.stage, event.numbers["loss"]) for event in events if "loss" in event.numbers]
-    if not points:
-        return
-    table = pd.DataFrame(points, columns=["variant", "loss"])
-    table["epoch"] = table.groupby("variant").cumcount() + 1
-    st.caption("Training loss per epoch")
-    st.line_chart(table, x="epoch", y="loss", color="variant", height=220)
