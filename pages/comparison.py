@@ -9,9 +9,11 @@ from pages.components.accuracy import charts_section, choose_evaluation, worst_s
 from pages.components.attention import attention_sections
 from pages.components.audit import Audit, choose_audit
 from pages.components.desk import choose_desk, desk_section
+from pages.components.figures import figures_section
 from pages.components.frame import inside_app
 from pages.components.gallery import gallery_section
 from pages.components.notes import label_note
+from pages.components.prevalence import prevalence_section
 from pages.components.review import notes_section, report_section
 from pages.components.tour import tour_bar
 from pages.components.verdicts import verdicts_section
@@ -39,6 +41,8 @@ desk = choose_desk(audit, evaluations)
 desk_section(desk)
 worst_section(desk)
 charts_section(desk)
+prevalence_section(audit)
+figures_section(audit)
 verdicts_section(desk)
 attention_sections(audit)
 gallery_section(desk)

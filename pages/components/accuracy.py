@@ -30,6 +30,7 @@ def choose_evaluation() -> tuple[str, ...]:
 def charts_section(desk: Desk) -> None:
     """Show accuracy of the two target groups and the gap as points with intervals, and what disagrees."""
     target, shown = desk.audit.target, accuracy_and_gap(desk.results)
+    by_seed = accuracy_and_gap(desk.by_seed)
     told = disagreements(shown, target)
     if told:
         st.warning(
@@ -41,12 +42,12 @@ def charts_section(desk: Desk) -> None:
     left, right = st.columns(2)
     with left:
         st.plotly_chart(
-            chart(shown, [group_name(target, True), group_name(target, False)], "Accuracy"),
+            chart(shown, [group_name(target, True), group_name(target, False)], "Accuracy", by_seed),
             key="accuracy_chart",
             alt="Accuracy per variant with 95% intervals; the same numbers are in the table above",
         )
     with right:
-        gaps = chart(shown, [gap_name(target)], f"Gap: {gap_name(target)}")
+        gaps = chart(shown, [gap_name(target)], f"Gap: {gap_name(target)}", by_seed)
         gaps.add_vline(x=0, line_dash="dot", line_color="gray")
         st.plotly_chart(
             gaps, key="gap_chart", alt="Gap per variant with 95% intervals; the same numbers are in the table above"
@@ -65,8 +66,11 @@ def worst_section(desk: Desk) -> None:
         st.caption(f"Fewer than {FEW} test faces in a cell ({worst['n']}): read its numbers with care.")
 
 
-def chart(results: pd.DataFrame, groups: list[str], title: str) -> go.Figure:
-    """Return points with intervals, one row a variant, filled for clean and open for treated test faces."""
+def chart(results: pd.DataFrame, groups: list[str], title: str, by_seed: pd.DataFrame) -> go.Figure:
+    """Return points with intervals, one row a variant, filled for clean and open for treated test faces.
+
+    Small ticks are the seeds one by one.
+    """
     figure = go.Figure()
     shown = results[results["group"].isin(groups)]
     for group, colour in zip(groups, PALETTE, strict=False):
@@ -88,6 +92,16 @@ def chart(results: pd.DataFrame, groups: list[str], title: str) -> go.Figure:
                 customdata=part[["low", "high", "n"]],
                 hovertemplate=f"{group}, {evaluation}: %{{x:.3f}}<br>95% interval %{{customdata[0]:.3f}} to "
                 "%{customdata[1]:.3f}<br>%{customdata[2]} faces<extra>%{y}</extra>",
+            )
+            each = by_seed[(by_seed["group"] == group) & (by_seed["evaluation"] == evaluation)]
+            figure.add_scatter(
+                x=each["value"],
+                y=_row_names(each),
+                mode="markers",
+                marker={"color": colour, "symbol": "line-ns-open", "size": 9, "opacity": 0.7},
+                showlegend=False,
+                customdata=each[["seed"]],
+                hovertemplate=f"{group}, {evaluation}, seed %{{customdata[0]}}: %{{x:.3f}}<extra>%{{y}}</extra>",
             )
     figure.update_layout(
         title=title,

@@ -60,6 +60,18 @@ class Desk:
         return together[together["evaluation"].isin(self.evaluations)]
 
     @property
+    def by_seed(self) -> pd.DataFrame:
+        """Rows of all chosen variants for each seed by itself, where there are several; `variant` is the desk's label."""
+        parts = []
+        for entry in self.entries:
+            rows = entry.audit.results
+            mine = rows[(rows["variant"] == entry.variant) & rows["seed"].notna()]
+            alone = mine["seed"].nunique() < 2  # then it is the point itself
+            parts.append(mine.iloc[: 0 if alone else len(mine)].assign(variant=entry.label))
+        together = pd.concat(parts, ignore_index=True)
+        return together[together["evaluation"].isin(self.evaluations)]
+
+    @property
     def attention(self) -> pd.DataFrame:
         """Summaries of the explainers for all chosen variants, `variant` being the desk's label; perhaps empty."""
         parts = []
