@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from fairsal_core.classifiers import (
     train_classifier,
 )
 from fairsal_core.device import pick_device
-from fairsal_core.errors import unknown_name
+from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.experiments.artifacts import artifact
 from fairsal_core.experiments.attention import explain_variants
 from fairsal_core.experiments.config import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, hash_of, parse_config
@@ -61,6 +61,7 @@ from fairsal_core.schemes import find_scheme, select_pixels
 from fairsal_core.versions import versions
 
 _SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
+_LEAST_BATCH = 8  # smaller ones would make batch norm guess
 _VALIDATION_PER_CELL = 200
 _WATCHED_PER_CELL = 32  # between epochs: enough to see a cell fall behind, in a tenth of a second
 
@@ -323,8 +324,44 @@ def train_variant(
     report: Report,
     watch: Watch | None = None,
 ) -> nn.Module:
-    """Return the trained classifier of a variant and seed."""
+    """Return the trained classifier of a variant and seed.
 
+    Where the device has too little memory for its batches they are halved, and the run says so. What is then trained is
+    kept under the smaller batch: it is not what was asked for.
+
+    Raises
+    ------
+    FairsalError
+        If not even batches of `_LEAST_BATCH` fit.
+    """
+    try:
+        return _train_variant(config, variant, seed, faces, regions, maps, device, report, watch)
+    except torch.OutOfMemoryError as error:
+        batch = variant.training.batch_size // 2
+        if batch < _LEAST_BATCH:
+            raise FairsalError(
+                f"There is not enough memory on {device} for batches of {variant.training.batch_size}: free some, or use cpu."
+            ) from error
+    said = f"{variant.name}: too little memory on {device}, so trained in batches of {batch}, not {2 * batch}."
+    print(said)
+    report(0, 1, said, batch_size=batch)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    smaller = replace(variant, training=variant.training.model_copy(update={"batch_size": batch}))
+    return train_variant(config, smaller, seed, faces, regions, maps, device, report, watch)
+
+
+def _train_variant(
+    config: ExperimentConfig,
+    variant: Variant,
+    seed: int,
+    faces: FaceDataset,
+    regions: Regions | None,
+    maps: Maps | None,
+    device: torch.device,
+    report: Report,
+    watch: Watch | None,
+) -> nn.Module:
     def build(folder: Path) -> None:
         subset = biased_subset(faces, config.target, config.confounder, variant.counts, seed=seed)
         treatment = None

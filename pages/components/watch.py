@@ -117,6 +117,8 @@ def _show(run: Run) -> None:
     if run.kind == "sweep":
         show_sweep(run)
     events, _ = read_events(run.path)
+    for told in [event.message for event in events if "batch_size" in event.numbers]:
+        st.warning(told)
     show_curves(events)
 
 

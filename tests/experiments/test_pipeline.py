@@ -344,3 +344,44 @@ def test_drawn_faces_use_the_bundled_classifier_only_at_the_defaults(monkeypatch
     assert needs(parse_config({"confounder": "Smiling"}))
     assert needs(parse_config({"regions": {"epochs": 9}}))
     assert not needs(parse_config({"data": "folder", "schemes": []}))
+
+
+def out_of_memory_above(most: int) -> Any:
+    """A device on which batches of more than `most` faces do not fit."""
+    train = pipeline.train_classifier
+
+    def train_on_it(images: Any, labels: Any, settings: Any, **options: Any) -> Any:
+        if settings.batch_size > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        return train(images, labels, settings, **options)
+
+    return train_on_it
+
+
+def test_too_little_memory_halves_the_batch_and_says_so(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pipeline, "train_classifier", out_of_memory_above(10))
+    about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [0]}
+    asked = parse_config({**SETTINGS, **about, "training": {"epochs": 1, "batch_size": 40, "learning_rate": 1e-3}})
+    events: list[Event] = []
+    run_experiment(asked, tmp_path, Report(record=events.append))
+    said = [event for event in events if "batch_size" in event.numbers]
+    assert [event.numbers["batch_size"] for event in said] == [20, 10]
+    assert said[1].message == "original: too little memory on cpu, so trained in batches of 10, not 20."
+    assert said[1].message in capsys.readouterr().out
+    # It is the classifier of batches of 10, and kept as that.
+    same = load_classifier("three_conv", done.run / "weights" / "original-seed0.safetensors").state_dict()
+    for name, value in (
+        load_classifier("three_conv", tmp_path / "weights" / "original-seed0.safetensors").state_dict().items()
+    ):
+        assert torch.equal(value, same[name]), name
+
+
+def test_too_little_memory_for_any_batch_says_what_to_change(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "train_classifier", out_of_memory_above(1))
+    about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [7]}
+    with pytest.raises(FairsalError, match="not enough memory on cpu for batches of 10: free some, or use cpu"):
+        run_experiment(parse_config({**SETTINGS, **about}), tmp_path, Report())

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import decode_image, load_celeba, pack, to_square, undecodable_files
 from tests.conftest import MakeCeleba
 from tests.faces.corpus import FIVE, FOLDERS, IMAGES, FolderCase, black, encoded, face
-from tests.helpers import face_names
+from tests.helpers import face_names, write_celeba
 
 pytestmark = pytest.mark.timeout(60)
 MOST_BYTES = 500 * 2**20
@@ -122,3 +125,53 @@ def test_faces_or_one_sentence(make_celeba: MakeCeleba, tmp_path: Path, case: Fo
     assert packed.names.tolist() == face_names(6) or "file name" in case.name
     assert packed.labels("Male").tolist() == [True, False] * 3
     assert packed.split.tolist() == ["train", "val", "test"] * 2
+
+
+# ---- anything at all
+
+TABLES = ("list_attr_celeba.txt", "list_eval_partition.txt", "list_attr_celeba.csv", "list_eval_partition.csv")
+CELLS = st.one_of(
+    st.sampled_from(["-1", "1", "0", "", "nan", "000001.jpg", "000002.jpg", "Male", "image_id", "partition", '"', "\x00", "²"]),
+    st.integers().map(str),
+    st.text(max_size=8),
+)  # fmt: skip
+LINES = st.lists(st.tuples(st.lists(CELLS, max_size=6), st.sampled_from([" ", ",", "\t", ", "])), max_size=6)
+
+
+@pytest.fixture(scope="module")
+def two_layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    labels = pd.DataFrame({"Male": [True, False], "Smiling": [False, True]}, index=face_names(2))
+    folder = tmp_path_factory.mktemp("two")
+    return {layout: write_celeba(folder / layout, labels, [0, 1], layout=layout) for layout in ("txt", "csv")}
+
+
+@given(table=st.sampled_from(TABLES), lines=LINES, keep_head=st.booleans())
+def test_any_table_reads_or_says_why_not(
+    two_layouts: dict[str, Path], table: str, lines: list, keep_head: bool
+) -> None:
+    root = two_layouts[table[-3:]]
+    whole = (root / table).read_bytes()
+    text = "\n".join(separator.join(cells) for cells, separator in lines)
+    head = whole if keep_head else b""
+    try:
+        (root / table).write_bytes(head + text.encode("utf-8", errors="surrogatepass"))
+        faces = load_celeba(root)
+        assert faces.attributes.dtypes.eq(bool).all()
+        assert len(faces) == len(faces.split) > 0
+    except FairsalError as error:
+        assert "\n" not in str(error)
+        assert table.split(".")[0] in str(error) or "celeba" in str(error).lower()
+    finally:
+        (root / table).write_bytes(whole)
+
+
+@given(
+    content=st.binary(max_size=300),
+    head=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x00\x00\x00\x00WEBPVP8 "]),
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_any_bytes_are_an_image_or_say_why_not(content: bytes, head: bytes) -> None:
+    try:
+        assert to_square(decode_image(head + content)).shape == (128, 128, 3)
+    except FairsalError as error:
+        assert "\n" not in str(error)
