@@ -22,7 +22,7 @@ SETTINGS = {
     "regions": {"images": 40, "epochs": 1, "batch_size": 20, "validation_images": 8},
     "training": {"epochs": 1, "batch_size": 10},
     "test_per_cell": 2,
-    "attention": {"explainers": []},
+    "attention": {"explainers": ["none"]},
     "device": "cpu",
 }
 
