@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     shown = result.pop("shown", None)
     print(json.dumps(result, indent=2) if options.json or shown is None else shown)
-    return 1 if options.command in (_run, _explain, _sweep) and result["state"] != "finished" else 0
+    return 1 if options.command in (_run, _mitigate, _explain, _sweep) and result["state"] != "finished" else 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train_regions(commands)
     _add_attribute(commands)
     _add_run(commands)
+    _add_mitigate(commands)
     _add_explain(commands)
     _add_sweep(commands)
     _add_runs(commands)
@@ -367,6 +368,44 @@ def _over(settings: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return settings with others put over them, those of the training one by one."""
     training = {**settings.get("training", {}), **given.get("training", {})}
     return {**settings, **given, **({"training": training} if training else {})}
+
+
+def _add_mitigate(commands: Commands) -> None:
+    from fairsal_core.mitigation import METHODS
+
+    parser = _command(
+        commands,
+        "mitigate",
+        _mitigate,
+        "Apply mitigation methods to the original of a finished run: a new run with its variants and the methods'.",
+    )
+    parser.add_argument("run", help="a finished experiment")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=list(METHODS),
+        metavar="METHOD",
+        help=f"{', '.join(METHODS)}; with settings as METHOD:setting=value,..., several values as 1+2+3",
+    )
+    parser.add_argument("--mitigation-faces", type=int, help="faces to learn from (default: as the run says)")
+    parser.add_argument("--name", help="a name for the new run")
+
+
+def _mitigate(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.experiments import load_run, mitigation_of, read_outcomes, run_here, run_path
+
+    parent = load_run(run_path(options.run))
+    config = mitigation_of(parent, options.methods, options.mitigation_faces)
+    name = options.name or f"{parent.name or parent.id}, mitigated"
+    done = load_run(run_here("experiment", config.model_dump(mode="json"), name=name, listener=_tell_events()))
+    result = _run_result(done)
+    outcomes = read_outcomes(done.path)
+    lines = [
+        f"{each.variant}, seed {each.seed}: {each.outcome} in {each.seconds:.0f} s{': ' + each.reason if each.reason else ''}"
+        for each in outcomes
+    ]
+    about = [{name: value for name, value in vars(each).items() if name != "classifier"} for each in outcomes]
+    return {**result, "parent": parent.id, "methods": about, "shown": "\n".join([*lines, "", result["shown"]])}
 
 
 def _add_explain(commands: Commands) -> None:

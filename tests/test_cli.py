@@ -11,7 +11,7 @@ import pytest
 from fairsal_core.cli import build_parser, main
 from fairsal_core.faces import draw_face
 
-COMMANDS = ("demo-data", "pack", "train-regions", "attribute", "run", "explain", "runs", "report")
+COMMANDS = ("demo-data", "pack", "train-regions", "attribute", "run", "mitigate", "explain", "runs", "report")
 TINY_REGIONS = ["--images", "40", "--epochs", "1", "--validation-images", "20"]
 
 

@@ -27,7 +27,19 @@ def everywhere(values: Tensor, activations: Tensor) -> Tensor:
 
 
 class Correction(nn.Module):
-    """Base of the modules that change activations (N, C, ...); each is affine in m(a), so it has a gradient."""
+    """Base of the modules that change activations (N, C, ...); each is affine in m(a), so it has a gradient.
+
+    Never in half precision, whatever the layers around it do: a level would be met to three digits only.
+    """
+
+    def forward(self, activations: Tensor) -> Tensor:
+        with torch.autocast(activations.device.type, enabled=False):
+            half = activations.dtype in (torch.bfloat16, torch.float16)
+            return self.correct(activations.float() if half else activations)
+
+    def correct(self, activations: Tensor) -> Tensor:
+        """Return the corrected activations."""
+        raise NotImplementedError
 
 
 class Shift(Correction):
@@ -49,7 +61,7 @@ class Shift(Correction):
         self.register_buffer("direction", direction)
         self.register_buffer("level", level)
 
-    def forward(self, activations: Tensor) -> Tensor:
+    def correct(self, activations: Tensor) -> Tensor:
         presence = mean_activation(activations) @ self.direction
         return activations + everywhere(torch.outer(self.level - presence, self.direction), activations)
 
@@ -63,9 +75,9 @@ class GatedShift(Shift):
         super().__init__(direction, level)
         self.register_buffer("threshold", threshold)
 
-    def forward(self, activations: Tensor) -> Tensor:
+    def correct(self, activations: Tensor) -> Tensor:
         detected = mean_activation(activations) @ self.direction > self.threshold
-        return torch.where(everywhere(detected[:, None], activations), super().forward(activations), activations)
+        return torch.where(everywhere(detected[:, None], activations), super().correct(activations), activations)
 
 
 class Erasure(Correction):
@@ -87,7 +99,7 @@ class Erasure(Correction):
         self.register_buffer("projection", projection)
         self.register_buffer("mean", mean)
 
-    def forward(self, activations: Tensor) -> Tensor:
+    def correct(self, activations: Tensor) -> Tensor:
         centred = mean_activation(activations) - self.mean
         return activations - everywhere(centred @ self.projection.T, activations)
 
@@ -214,11 +226,20 @@ def decisions(
     FairsalError
         If groups are needed and not given, or unknown.
     """
-    decision = next((module for module in classifier.modules() if isinstance(module, Decision)), None)
+    decision = _decision(classifier)
     if decision is None:
         certain: NDArray[np.float64] = (scores > THRESHOLD).astype(np.float64)
         return certain
     return decision.probabilities(scores, groups)
+
+
+def has_thresholds(classifier: nn.Module) -> bool:
+    """Return whether a classifier decides by thresholds of its own, and not by a score above one half."""
+    return _decision(classifier) is not None
+
+
+def _decision(classifier: nn.Module) -> Decision | None:
+    return next((module for module in classifier.modules() if isinstance(module, Decision)), None)
 
 
 def describe(classifier: nn.Module) -> list[dict[str, str]]:

@@ -24,6 +24,8 @@ from fairsal_core.experiments.config import (
 )
 from fairsal_core.experiments.estimate import Pace, recent_pace, training_seconds
 from fairsal_core.experiments.launcher import cancel, resume, run_here, start
+from fairsal_core.experiments.mitigate import MethodOutcome, mitigation_of, read_outcomes
+from fairsal_core.experiments.mitigation_settings import MethodChoice
 from fairsal_core.experiments.pipeline import (
     Variant,
     available_regions,
@@ -84,6 +86,8 @@ __all__ = [
     "ExplainerChoice",
     "Leftover",
     "MapJob",
+    "MethodChoice",
+    "MethodOutcome",
     "Pace",
     "RegionJob",
     "Report",
@@ -111,6 +115,7 @@ __all__ = [
     "load_run",
     "log_tail",
     "measure_again",
+    "mitigation_of",
     "natural_table",
     "over_all_seeds",
     "papers_format",
@@ -122,6 +127,7 @@ __all__ = [
     "read_attention",
     "read_events",
     "read_means",
+    "read_outcomes",
     "read_predictions",
     "read_results",
     "read_sweep",

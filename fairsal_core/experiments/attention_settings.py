@@ -1,6 +1,6 @@
 """What the explain stage is asked: by which explainers, on how many faces, against which region of interest."""
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
@@ -13,13 +13,17 @@ IMAGE = (128, 128)  # height and width of packed faces, and so of all maps
 REGION_MAP, PRESET, PARTS, BOX, AUTO = "region_map", "preset", "parts", "box", "auto"
 
 
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _checked_settings(method: str, settings: dict[str, Any]) -> ExplainerSettings:
+def settings_of(method: str, model: type[Settings], settings: dict[str, Any]) -> Settings:
+    """Return a method's settings, or raise FairsalError with what it does not take."""
     try:
-        return find_explainer(method).settings(**settings)
+        return model(**settings)
     except ValidationError as error:
         first = error.errors()[0]
         raise FairsalError(
@@ -27,7 +31,8 @@ def _checked_settings(method: str, settings: dict[str, Any]) -> ExplainerSetting
         ) from None
 
 
-def _pairs(text: str) -> dict[str, str]:
+def pairs_in(text: str) -> dict[str, str]:
+    """Return the settings in "name=value,name=value"."""
     pairs = [pair.partition("=") for pair in text.split(",") if pair]
     return {name: value for name, _, value in pairs}
 
@@ -43,12 +48,12 @@ class ExplainerChoice(_Frozen):
     def _from_text(cls, value: Any) -> Any:
         if isinstance(value, str):
             method, _, rest = value.partition(":")
-            value = {"method": method, "settings": _pairs(rest)}
+            value = {"method": method, "settings": pairs_in(rest)}
         if not isinstance(value, dict):
             return value
         method, settings = value.get("method", "lrp"), value.get("settings", {})
         if isinstance(settings, dict):
-            settings = _checked_settings(method, settings)
+            settings = settings_of(method, find_explainer(method).settings, settings)
         return {**value, "method": method, "settings": settings}
 
     @property

@@ -105,8 +105,14 @@ def face_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
         {"before": before.groupby("face")["score"].mean(), "after": after.groupby("face")["score"].mean()}, axis=1
     )
     table = labels.join(scores.dropna(), how="inner")
-    table["right_before"] = (table["before"] > THRESHOLD) == table["target"]
-    table["right_after"] = (table["after"] > THRESHOLD) == table["target"]
+    for when, part in (("before", before), ("after", after)):
+        table[f"right_{when}"] = _says_yes(part).loc[table.index] == table["target"]
     table["changed"] = table["right_before"] != table["right_after"]
     moved = (table["after"] - table["before"]).abs().to_numpy()
     return table.iloc[np.argsort(-moved, kind="stable")]
+
+
+def _says_yes(part: pd.DataFrame) -> pd.Series:
+    """Return, by face, whether the mean over seeds says "yes": of the decisions, where thresholds make them, else of the scores."""
+    by_thresholds = "decision" in part and bool(part["decision"].notna().all())
+    return part.groupby("face")["decision" if by_thresholds else "score"].mean() > THRESHOLD

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fairsal_core.classifiers import CLASSIFIERS, ClassifierTraining
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.experiments.attention_settings import AttentionSettings
+from fairsal_core.experiments.mitigation_settings import MethodChoice
 from fairsal_core.faces import DEMO, CellCounts
 from fairsal_core.regions import MEASURES, NETWORKS, RegionTraining
 from fairsal_core.schemes import check_quantile, find_scheme
@@ -94,6 +95,12 @@ class ExperimentConfig(_Settings):
         description="epochs for mask schemes, with an original and a balanced to match; by default as many as all others",
     )
     attention: AttentionSettings = Field(AttentionSettings(), description="how the classifiers' attention is measured")
+    mitigation: tuple[MethodChoice, ...] = Field(
+        (), description="mitigation methods to apply to the original, as METHOD or METHOD:setting=value,..."
+    )
+    mitigation_faces: int = Field(
+        1000, ge=4, description="faces that mitigation methods learn from, in equal cells as far as there are enough"
+    )
     seeds: tuple[int, ...] = Field(
         (0,), min_length=1, max_length=100, description="one training of each variant per seed"
     )
@@ -109,7 +116,7 @@ class ExperimentConfig(_Settings):
         # A worker may start elsewhere, and the same folder is the same data however it was written.
         return data if data == DEMO else str(Path(data).expanduser().resolve())
 
-    @field_validator("seeds", "schemes")
+    @field_validator("seeds", "schemes", "mitigation")
     @classmethod
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(values)) < len(values):

@@ -17,6 +17,8 @@ from fairsal_core.classifiers import (
     ClassifierTraining,
     Treatment,
     Watch,
+    decisions,
+    has_thresholds,
     load_classifier,
     predict_scores,
     save_classifier,
@@ -27,6 +29,15 @@ from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.experiments.artifacts import artifact
 from fairsal_core.experiments.attention import explain_variants
 from fairsal_core.experiments.config import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, hash_of, parse_config
+from fairsal_core.experiments.mitigate import (
+    MethodOutcome,
+    apply_method,
+    classifier_of,
+    mitigation_split,
+    shown_variants,
+    store_classifiers,
+    write_outcomes,
+)
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
 from fairsal_core.experiments.roi_choice import check_roi
@@ -117,7 +128,7 @@ def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
 def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     """Train and evaluate every variant for every seed, and write the results into the run directory.
 
-    Writes `versions.json`, `subsets.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `attention/` and
+    Writes `versions.json`, `subsets.json`, `mitigation.json`, `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `attention/` and
     `attention.parquet`, `predictions.parquet`, the same of the other held-out split as `validation.parquet` if that has
     faces in each cell, and, last, `results.parquet`.
     """
@@ -137,6 +148,9 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     explaining = 0.05 * bool(config.attention.explainers)
     share = (0.98 - explaining - (0.38 if _needs_regions(config) else 0.1)) / len(config.seeds)
     judged: dict[str, list[pd.DataFrame]] = {PREDICTIONS: [], VALIDATION: []}
+    outcomes: list[MethodOutcome] = []
+    mitigated: dict[str, list[pd.DataFrame]] = {PREDICTIONS: [], VALIDATION: []}
+    jobs = len(variants) + len(config.mitigation)
     for seed in config.seeds:
         report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
         biased = biased_subset(faces, config.target, config.confounder, config.counts, seed=seed)
@@ -144,16 +158,36 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
         if maps and seed == config.seeds[0]:
             np.save(run / "mean_map.npy", maps.mean)
         for variant in variants:
-            report.stage(f"{variant.name}, seed {seed}", share=0.9 * share / len(variants))
+            report.stage(f"{variant.name}, seed {seed}", share=0.9 * share / jobs)
             watch = watch_cells(config, validation) if validation else None
             classifier = train_variant(config, variant, seed, faces, regions, maps, device, report, watch)
-            save_classifier(classifier, run / "weights" / f"{variant.name}-seed{seed}.safetensors")
+            save_classifier(classifier, _weights(run, variant, seed))
             for name, held_out in ((PREDICTIONS, test), (VALIDATION, validation)):
                 if held_out:
                     judged[name] += list(_evaluate(config, variant, seed, classifier, held_out, regions, maps, device))
 
+        for choice in config.mitigation:
+            report.stage(f"{choice.name}, seed {seed}", share=0.9 * share / jobs)
+            assert validation is not None  # plan_variants has seen to it
+            original = _weights(run, variants[0], seed)
+            fit = mitigation_split(config, faces, seed)
+            outcome = apply_method(config, choice, seed, original, fit, validation, device, report)
+            outcomes.append(outcome)
+            classifier = load_classifier(config.training.classifier, classifier_of(outcome, original)).to(device)
+            variant = replace(variants[0], name=choice.name)
+            for name, held_out in ((PREDICTIONS, test), (VALIDATION, validation)):
+                mitigated[name] += list(_evaluate(config, variant, seed, classifier, held_out, regions, maps, device))
+
+    shown = shown_variants(outcomes)
+    if outcomes:
+        fit_counts = CellCounts.of(mitigation_split(config, faces, config.seeds[0]), config.target, config.confounder)
+        write_outcomes(run, outcomes, {"fit": fit_counts.model_dump(), "validation": len(validation or ())})
+        store_classifiers(run, outcomes, {seed: _weights(run, variants[0], seed) for seed in config.seeds})
+        for name, parts in mitigated.items():
+            judged[name] += [part for part in parts if part["variant"].iloc[0] in shown]
+
     if explaining:
-        names = [variant.name for variant in variants]
+        names = [*(variant.name for variant in variants), *shown]
         explain_variants(config, config.attention, test, names, run, device, report, explaining)
 
     report.stage("results", share=0.02)
@@ -163,6 +197,10 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     table = pd.concat(judged[PREDICTIONS], ignore_index=True)
     write_parquet(results_table(table, config.target, config.confounder), run / RESULTS)
     report(1, 1, "Done")
+
+
+def _weights(run: Path, variant: Variant, seed: int) -> Path:
+    return run / "weights" / f"{variant.name}-seed{seed}.safetensors"
 
 
 def find_validation(config: ExperimentConfig, faces: FaceDataset) -> FaceDataset | None:
@@ -200,7 +238,8 @@ def plan_variants(config: ExperimentConfig, faces: FaceDataset) -> list[Variant]
     Raises
     ------
     FairsalError
-        If an attribute does not exist, a cell has too few faces, or the region of interest does not fit.
+        If an attribute does not exist, a cell has too few faces, the region of interest does not fit, or no faces are
+        left to mitigate with.
     """
     for attribute in (config.target, config.confounder):
         if attribute not in faces.attributes.columns:
@@ -208,6 +247,12 @@ def plan_variants(config: ExperimentConfig, faces: FaceDataset) -> list[Variant]
     biased_subset(faces, config.target, config.confounder, config.counts)
     if config.attention.explainers:
         check_roi(config.attention.roi, config.confounder, faces, schemes=bool(config.schemes))
+    if config.mitigation:
+        mitigation_split(config, faces, config.seeds[0])
+        if find_validation(config, faces) is None:
+            raise FairsalError(
+                "Mitigation methods are chosen on the other held-out split, and a cell has no face there."
+            )
     counts = {ORIGINAL: config.counts}
     if config.balanced:
         counts[BALANCED] = balanced_counts(faces, config.target, config.confounder, config.counts.total)
@@ -443,13 +488,19 @@ def _evaluate(
         "confounder": test.labels(config.confounder),
     }
     images = test.images
-    yield pd.DataFrame({**about, "evaluation": CLEAN, "treated_by": "", "score": predict_scores(classifier, images)})
+    groups = test.labels(config.confounder)
+
+    def judged(evaluation: str, treated_by: str, scores: NDArray[np.float32]) -> pd.DataFrame:
+        table = pd.DataFrame({**about, "evaluation": evaluation, "treated_by": treated_by, "score": scores})
+        return table.assign(decision=decisions(classifier, scores, groups)) if has_thresholds(classifier) else table
+
+    yield judged(CLEAN, "", predict_scores(classifier, images))
     if regions is None or maps is None:
         return
     for choice in variant.treated_by:
         treatment = make_treatment(choice, regions, maps, device)
         scores = predict_scores(classifier, images, treatment, seed)
-        yield pd.DataFrame({**about, "evaluation": TREATED, "treated_by": choice.name, "score": scores})
+        yield judged(TREATED, choice.name, scores)
 
 
 def _describe_subsets(

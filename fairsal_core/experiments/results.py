@@ -17,6 +17,7 @@ from fairsal_core.metrics import (
     OTHER_CELLS,
     TARGET_CELLS,
     Estimate,
+    Hits,
     cell_numbers,
     fairness_estimates,
     subgroup_estimates,
@@ -38,7 +39,8 @@ def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd
     ----------
     predictions : DataFrame
         One row per variant, seed, evaluation and test face: `variant`, `seed`, `evaluation` ("clean" or "treated"),
-        `treated_by` (a general scheme, or ""), `face`, `target` (bool), `confounder` (bool), `score` (0 to 1).
+        `treated_by` (a general scheme, or ""), `face`, `target` (bool), `confounder` (bool), `score` (0 to 1);
+        and perhaps `decision`, see `positive`.
     target, confounder : str
         Attribute names, for naming the groups.
 
@@ -160,20 +162,31 @@ def _as_results(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)).astype({"seed": "Int64"})
 
 
-def judged(part: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.int64], list[int]]:
-    """Return correctness (S, N), the cell of each face (N,), and the seeds."""
-    right = part.assign(correct=(part["score"] > THRESHOLD) == part["target"])
-    by_seed = right.pivot(index="face", columns="seed", values="correct")
+def positive(predictions: pd.DataFrame) -> pd.Series:
+    """Return the probability of each row's decision "has the target": 0 or 1, unless thresholds are drawn.
+
+    `decision` holds it for classifiers that decide by thresholds of their own; for all others the score decides.
+    """
+    certain = (predictions["score"] > THRESHOLD).astype(float)
+    return predictions["decision"].fillna(certain) if "decision" in predictions else certain
+
+
+def judged(part: pd.DataFrame) -> tuple[Hits, NDArray[np.int64], list[int]]:
+    """Return correctness (S, N), bool or its probability, the cell of each face (N,), and the seeds."""
+    yes = positive(part)
+    by_seed = part.assign(correct=yes.where(part["target"].astype(bool), 1 - yes)).pivot(
+        index="face", columns="seed", values="correct"
+    )
     if by_seed.isna().to_numpy().any():
         raise FairsalError("The predictions are incomplete: not every seed has judged every test face.")
     faces = part.drop_duplicates("face").set_index("face").loc[by_seed.index]
     cells = cell_numbers(faces["target"].to_numpy(dtype=bool), faces["confounder"].to_numpy(dtype=bool))
-    return by_seed.to_numpy(dtype=bool).T, cells, [int(seed) for seed in by_seed.columns]
+    correct = by_seed.to_numpy(dtype=np.float64).T
+    certain = bool(np.isin(correct, (0, 1)).all())
+    return correct.astype(bool) if certain else correct, cells, [int(seed) for seed in by_seed.columns]
 
 
-def _rows(
-    correct: NDArray[np.bool_], cells: NDArray[np.int64], target: str, confounder: str
-) -> Iterator[dict[str, Any]]:
+def _rows(correct: Hits, cells: NDArray[np.int64], target: str, confounder: str) -> Iterator[dict[str, Any]]:
     estimates = subgroup_estimates(correct, cells)
     estimates += [worst_cell(estimates), *fairness_estimates(correct, cells)]
     return _as_rows(estimates, target, confounder)

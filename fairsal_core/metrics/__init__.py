@@ -25,7 +25,7 @@ from fairsal_core.metrics.groups import (
     subgroup_estimates,
     worst_cell,
 )
-from fairsal_core.metrics.intervals import Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
+from fairsal_core.metrics.intervals import Hits, Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
 from fairsal_core.metrics.saliency import (
     RegionTest,
     Summary,
@@ -54,6 +54,7 @@ __all__ = [
     "TARGET_CELLS",
     "WORST_CELL",
     "Estimate",
+    "Hits",
     "Interval",
     "RegionTest",
     "Reliability",

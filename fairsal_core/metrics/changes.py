@@ -7,12 +7,10 @@ from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.metrics.groups import ACCURACY, ALL_CELLS, EQUALIZED_ODDS, GAP, OTHER_CELLS, TARGET_CELLS, Estimate
-from fairsal_core.metrics.intervals import Interval, bootstrap_rates, bootstrap_seeds, percentile_interval
+from fairsal_core.metrics.intervals import Hits, Interval, bootstrap_rates, bootstrap_seeds, percentile_interval
 
 
-def change_estimates(
-    before: NDArray[np.bool_], after: NDArray[np.bool_], cells: NDArray[np.int64], seed: int = 0
-) -> list[Estimate]:
+def change_estimates(before: Hits, after: Hits, cells: NDArray[np.int64], seed: int = 0) -> list[Estimate]:
     """Return the change in accuracy of every group, and of the gap's size, from one classifier to another.
 
     Parameters
@@ -55,9 +53,7 @@ def change_estimates(
     return [*changes, _gap_change(exact, drawn, sizes)]
 
 
-def odds_change(
-    before: NDArray[np.bool_], after: NDArray[np.bool_], cells: NDArray[np.int64], seed: int = 0
-) -> Estimate:
+def odds_change(before: Hits, after: Hits, cells: NDArray[np.int64], seed: int = 0) -> Estimate:
     """Return the change of the equalized odds difference between confounder groups, after minus before.
 
     Parameters and interval as for `change_estimates`; the difference itself is `fairness_estimates`', a mean over seeds.
@@ -87,7 +83,7 @@ def _odds(accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(differences.max(axis=-1))
 
 
-def _rates(correct: NDArray[np.bool_], cells: NDArray[np.int64]) -> NDArray[np.float64]:
+def _rates(correct: Hits, cells: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the accuracy of each cell as one replicate, (1, 4)."""
     return np.array([[correct[:, cells == cell].mean() if (cells == cell).any() else np.nan for cell in ALL_CELLS]])
 

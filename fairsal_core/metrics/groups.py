@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fairsal_core.metrics.intervals import Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
+from fairsal_core.metrics.intervals import Hits, Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
 
 TARGET_CELLS = (0, 1)
 OTHER_CELLS = (2, 3)
@@ -51,7 +51,7 @@ def gap(accuracy_target: float, accuracy_other: float) -> float:
 
 
 def subgroup_estimates(
-    correct: NDArray[np.bool_],
+    correct: Hits,
     cells: NDArray[np.int64],
     seed: int = 0,
     *,
@@ -61,8 +61,9 @@ def subgroup_estimates(
 
     Parameters
     ----------
-    correct : array, (S, N) bool
-        Whether the classifier of each seed is right on each face; S = 1 for one classifier.
+    correct : array, (S, N) bool, or float in [0, 1]
+        Whether the classifier of each seed is right on each face; S = 1 for one classifier. Where its decisions are drawn,
+        the probability that it is; values are then expectations.
     cells : array, (N,) int
         Cell of each face.
     seed : int
@@ -102,7 +103,7 @@ def worst_cell(estimates: list[Estimate]) -> Estimate:
     return min(single, key=lambda estimate: estimate.value)._replace(metric=WORST_CELL)
 
 
-def fairness_estimates(correct: NDArray[np.bool_], cells: NDArray[np.int64], seed: int = 0) -> list[Estimate]:
+def fairness_estimates(correct: Hits, cells: NDArray[np.int64], seed: int = 0) -> list[Estimate]:
     """Return the demographic parity, equal opportunity and equalized odds differences between confounder groups.
 
     Parameters
@@ -126,7 +127,7 @@ def fairness_estimates(correct: NDArray[np.bool_], cells: NDArray[np.int64], see
     Dwork et al. (2012); Hardt et al. (2016); `fairlearn.metrics`.
     """
     target = np.isin(cells, TARGET_CELLS)
-    predicted = correct == target
+    predicted = correct == target if correct.dtype == bool else np.where(target, correct, 1 - correct)
     sizes = np.bincount(cells, minlength=len(ALL_CELLS))
     names = (DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY, EQUALIZED_ODDS)
     if not sizes.all():
@@ -142,7 +143,7 @@ def fairness_estimates(correct: NDArray[np.bool_], cells: NDArray[np.int64], see
 
 
 def _differences_by_fairlearn(
-    predicted: NDArray[np.bool_], target: NDArray[np.bool_], confounder: NDArray[np.bool_]
+    predicted: Hits, target: NDArray[np.bool_], confounder: NDArray[np.bool_]
 ) -> tuple[float, float, float]:
     from fairlearn.metrics import (  # brings scikit-learn, which takes seconds
         MetricFrame,
@@ -151,11 +152,15 @@ def _differences_by_fairlearn(
         true_positive_rate,
     )
 
+    # Each face says "yes" with its probability and "no" with the rest: as weights, the metrics are expectations.
+    weights = np.concatenate([predicted, 1.0 - predicted])
+    metrics = {"selected": selection_rate, "hit": true_positive_rate, "false": false_positive_rate}
     frame = MetricFrame(
-        metrics={"selected": selection_rate, "hit": true_positive_rate, "false": false_positive_rate},
-        y_true=target,
-        y_pred=predicted,
-        sensitive_features=confounder,
+        metrics=metrics,
+        y_true=np.tile(target, 2),
+        y_pred=np.repeat([True, False], len(target)),
+        sensitive_features=np.tile(confounder, 2),
+        sample_params={name: {"sample_weight": weights} for name in metrics},
     )
     selected, hit, false = (float(frame.difference()[name]) for name in ("selected", "hit", "false"))
     return selected, hit, max(hit, false)
@@ -185,7 +190,7 @@ def _groups() -> Iterator[tuple[int, ...]]:
 
 
 def _accuracy(
-    correct: NDArray[np.bool_],
+    correct: Hits,
     cells: NDArray[np.int64],
     rates: NDArray[np.float64],
     members: tuple[int, ...],
@@ -198,8 +203,10 @@ def _accuracy(
     return Estimate(ACCURACY, members, value, percentile_interval(_pooled(rates, weights, members)), faces)
 
 
-def _with_wilson(estimate: Estimate, correct: NDArray[np.bool_], cells: NDArray[np.int64]) -> Estimate:
+def _with_wilson(estimate: Estimate, correct: Hits, cells: NDArray[np.int64]) -> Estimate:
     chosen = correct[:, np.isin(cells, estimate.cells)]
+    if chosen.dtype != bool:  # no count of successes
+        return estimate
     if len(chosen) > 1 and chosen.any() and not chosen.all():
         return estimate
     return estimate._replace(interval=wilson(int(chosen[0].sum()), estimate.n))

@@ -10,6 +10,10 @@ LEVEL = 0.95
 _CHUNK = 250  # replicates at a time: keeps 10,000 faces a cell within tens of megabytes
 
 
+Hits = NDArray[np.bool_] | NDArray[np.float64]
+"""Whether something is so, for seed s and face n (S, N); or how probable, where decisions are drawn."""
+
+
 class Interval(NamedTuple):
     """Lower and upper end."""
 
@@ -33,7 +37,7 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
 
 
 def bootstrap_rates(
-    hits: NDArray[np.bool_], cells: NDArray[np.int64], count: int = 4, replicates: int = 2000, seed: int = 0
+    hits: Hits, cells: NDArray[np.int64], count: int = 4, replicates: int = 2000, seed: int = 0
 ) -> NDArray[np.float64]:
     """Resample faces within their cells and return how often each seed hits in each cell in each replicate.
 
@@ -42,8 +46,9 @@ def bootstrap_rates(
 
     Parameters
     ----------
-    hits : array, (S, N) bool
-        Whatever is counted, for seed s and face n: that the classifier is right, or that it says "yes".
+    hits : array, (S, N) bool, or float in [0, 1]
+        Whatever is counted, for seed s and face n: that the classifier is right, or that it says "yes"; its probability,
+        where decisions are drawn.
     cells : array, (N,) int
         Cell of each face, 0 to count - 1. Cells keep their size, as in a test set with equal cells.
     count : int
@@ -68,8 +73,8 @@ def bootstrap_rates(
         size = members.shape[1]
         if size == 0:
             continue
-        patterns, sizes = np.unique(members, axis=1, return_counts=True)
-        patterns = patterns.astype(np.float64)
+        distinct, sizes = np.unique(members, axis=1, return_counts=True)
+        patterns: NDArray[np.float64] = distinct.astype(np.float64)
         for start in range(0, replicates, _CHUNK):
             part = slice(start, min(start + _CHUNK, replicates))
             drawn = generator.multinomial(size, sizes / size, size=part.stop - part.start)

@@ -18,7 +18,7 @@ from fairsal_core.mitigation.cav import Cav
 from fairsal_core.mitigation.clarc import TunedConceptSettings, about, concept_directions, concept_layers
 from fairsal_core.mitigation.layers import parameters_behind
 from fairsal_core.mitigation.search import Search
-from fairsal_core.mitigation.tuning import classification_loss, tune
+from fairsal_core.mitigation.tuning import classification_loss, logits_of, tune
 from fairsal_core.progress import Progress, silent
 
 
@@ -39,9 +39,9 @@ class RandomShift(Shift):
         super().__init__(direction, level)
         self.share = share
 
-    def forward(self, activations: Tensor) -> Tensor:
+    def correct(self, activations: Tensor) -> Tensor:
         given = torch.rand(len(activations)).to(activations.device) < self.share
-        return torch.where(given.view(-1, *[1] * (activations.ndim - 1)), super().forward(activations), activations)
+        return torch.where(given.view(-1, *[1] * (activations.ndim - 1)), super().correct(activations), activations)
 
 
 def a_clarc(
@@ -94,7 +94,7 @@ def train_augmented(
     insert(candidate, layer, RandomShift(direction, with_, share))
 
     def step(batch: Batch) -> Tensor:
-        loss = classification_loss(candidate(batch.images), batch.target)
+        loss = classification_loss(logits_of(candidate, batch.images), batch.target)
         loss.backward()
         return loss.detach()
 

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from fairsal_core.mitigation.base import Applied, Batch, LabelledFaces
 from fairsal_core.mitigation.search import Search
-from fairsal_core.mitigation.tuning import TuningSettings, classification_loss, tune
+from fairsal_core.mitigation.tuning import TuningSettings, classification_loss, logits_of, tune
 from fairsal_core.progress import Progress, silent
 
 
@@ -26,7 +26,7 @@ def fine_tune(
 
     def build(candidate: nn.Module) -> None:
         def step(batch: Batch) -> Tensor:
-            loss = classification_loss(candidate(batch.images), batch.target)
+            loss = classification_loss(logits_of(candidate, batch.images), batch.target)
             loss.backward()
             return loss.detach()
 

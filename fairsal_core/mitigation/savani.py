@@ -15,7 +15,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.mitigation.base import Applied, Batch, LabelledFaces, device_of, image_batches
 from fairsal_core.mitigation.layers import feature_layer, outputs_of
 from fairsal_core.mitigation.search import Search
-from fairsal_core.mitigation.tuning import TuningSettings, classification_loss, tune
+from fairsal_core.mitigation.tuning import TuningSettings, classification_loss, logits_of, tune
 from fairsal_core.progress import Progress, silent
 
 
@@ -119,8 +119,8 @@ def _train(
     with outputs_of(candidate, [layer]) as outputs:
 
         def step(batch: Batch) -> Tensor:
-            logits = candidate(batch.images)
-            predicted = critic(outputs[layer].flatten(1))
+            logits = logits_of(candidate, batch.images)
+            predicted = critic(outputs[layer].float().flatten(1))
             loss = critic_loss(classification_loss(logits, batch.target), predicted, settings, weight)
             loss.backward()  # the critic's gradients are dropped before it learns again
             return loss.detach()

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from fairsal_core.classifiers import Decision, insert, predict_scores
+from fairsal_core.classifiers import Decision, has_thresholds, insert, predict_scores
 from fairsal_core.errors import FairsalError
 from fairsal_core.mitigation.base import LabelledFaces
 from fairsal_core.mitigation.layers import output_layer
@@ -28,7 +28,7 @@ def usable_scores(classifier: nn.Module, faces: LabelledFaces) -> NDArray[np.flo
     FairsalError
         If the classifier has thresholds already, or a group lacks faces with or without the target.
     """
-    if any(isinstance(module, Decision) for module in classifier.modules()):
+    if has_thresholds(classifier):
         raise FairsalError("This classifier has thresholds already; start from the one they were put on.")
     for group in (False, True):
         labels = faces.target[faces.confounder == group]

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from fairsal_core.errors import FairsalError
 from fairsal_core.mitigation.base import Batch, LabelledFaces, MitigationSettings, device_of
 from fairsal_core.progress import Progress, silent
-from fairsal_core.tensors import resident, to_unit
+from fairsal_core.tensors import autocast, resident, to_unit
 
 
 class TuningSettings(MitigationSettings):
     """How long and how fast a classifier is fine-tuned."""
 
-    epochs: int = Field(4, ge=1, le=1000, description="passes over the mitigation split")
+    epochs: int = Field(3, ge=1, le=1000, description="passes over the mitigation split")
     batch_size: int = Field(64, ge=2, le=8192, description="faces per step")
     learning_rate: float = Field(2e-4, gt=0, le=1, description="Adam's rate")
 
@@ -103,6 +103,13 @@ def batches(faces: LabelledFaces, size: int, shuffle: torch.Generator, device: t
             torch.from_numpy(faces.target[chosen]).to(device),
             torch.from_numpy(faces.confounder[chosen]).to(device),
         )
+
+
+def logits_of(classifier: nn.Module, images: Tensor) -> Tensor:
+    """Return logits (N, 2) in float32, computed in bf16 where the hardware gains from it, as in training."""
+    with autocast(images.device, "bf16"):
+        logits: Tensor = classifier(images)
+    return logits.float()
 
 
 def classification_loss(logits: Tensor, target: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fairsal_core.errors import FairsalError
 from fairsal_core.mitigation.base import Applied, Batch, LabelledFaces, device_of, image_batches
 from fairsal_core.mitigation.search import Search
-from fairsal_core.mitigation.tuning import TuningSettings, classification_loss, tune
+from fairsal_core.mitigation.tuning import TuningSettings, classification_loss, logits_of, tune
 from fairsal_core.progress import Progress, silent
 
 Learn = Callable[[Tensor, Batch], None]
@@ -26,7 +26,7 @@ class ZhangSettings(TuningSettings):
     """Settings of `zhang`."""
 
     alphas: tuple[float, ...] = Field(
-        (0.3, 1.0, 3.0), min_length=1, description="strengths of the adversary's gradient to search"
+        (0.1, 0.3, 1.0), min_length=1, description="strengths of the adversary's gradient to search"
     )
     aim: Literal["equalized_odds", "demographic_parity"] = Field(
         "equalized_odds", description="equalized_odds: the adversary also sees the true label"
@@ -124,7 +124,7 @@ def _train(candidate: nn.Module, fit: LabelledFaces, settings: ZhangSettings, al
         optimiser.step()
 
     def step(batch: Batch) -> Tensor:
-        logits = candidate(batch.images)
+        logits = logits_of(candidate, batch.images)
         loss, adversary_loss = classification_loss(logits, batch.target), guess_loss(logits, batch)
         set_gradients(loss, adversary_loss, parameters, alpha)
         learn(adversary_loss)

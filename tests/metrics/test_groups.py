@@ -219,3 +219,31 @@ def test_prevalence_in_proportion_to_the_faces_changes_nothing() -> None:
     for key, estimate in plain.items():
         assert weighed[key].value == pytest.approx(estimate.value)
         assert weighed[key].interval == pytest.approx(estimate.interval)
+
+
+def test_drawn_decisions_give_the_metrics_of_a_thousand_draws() -> None:
+    generator = np.random.default_rng(0)
+    cells = np.repeat(np.arange(4), 50)
+    probability = np.round(generator.random(200), 1)
+    expected = [*subgroup_estimates(probability[None], cells), *fairness_estimates(probability[None], cells)]
+    draws = generator.random((1000, 200)) < probability
+    target = cells < 2
+    yes = np.where(target, draws.mean(axis=0), 1 - draws.mean(axis=0))
+    rates = np.array([yes[cells == cell].mean() for cell in range(4)])
+    odds = max(abs(rates[0] - rates[1]), abs(rates[2] - rates[3]))
+    by_name = {(estimate.metric, estimate.cells): estimate for estimate in expected}
+    for cell in range(4):
+        found = by_name["accuracy", (cell,)]
+        assert found.value == pytest.approx(draws[:, cells == cell].mean(), abs=5e-3)
+        assert found.interval.low < found.value < found.interval.high
+    assert by_name["equalized_odds_difference", (0, 1, 2, 3)].value == pytest.approx(odds, abs=1e-2)
+
+
+def test_certain_decisions_are_the_same_as_numbers_and_as_truth_values() -> None:
+    generator = np.random.default_rng(1)
+    cells = np.repeat(np.arange(4), 30)
+    correct = generator.random((3, 120)) < 0.7
+    for estimates in (subgroup_estimates, fairness_estimates):
+        assert [each.value for each in estimates(correct, cells)] == pytest.approx(
+            [each.value for each in estimates(correct.astype(float), cells)]
+        )

@@ -24,7 +24,7 @@ from tests.mitigation.test_layers import hooks
 def quick(method: str, epochs: int = 2) -> MitigationSettings:
     """Return settings that end in a second."""
     model = METHODS[method].settings
-    fast = {"epochs": epochs, "learning_rate": 5e-3, "critic_steps": 20, "alphas": (1.0,), "lambdas": (1.0, 10.0)}
+    fast = {"epochs": epochs, "learning_rate": 5e-3, "critic_steps": 20, "alphas": (0.1, 0.3), "lambdas": (1.0, 10.0)}
     return model(**{name: value for name, value in fast.items() if name in model.model_fields})
 
 
