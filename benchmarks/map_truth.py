@@ -19,6 +19,8 @@ from fairsal_core.regions import (
     region_maps,
 )
 
+RARE = 0.25
+
 
 def faces_with_part(faces: FaceDataset, attribute: str, count: int) -> tuple[FaceDataset, list[np.ndarray]]:
     """Return up to `count` faces in which the part can be seen, and its masks."""
@@ -36,6 +38,14 @@ def mean_auc(classifier: RegionClassifier, faces: FaceDataset, masks: list[np.nd
     )
 
 
+def averaged(rows: list[dict[str, float]]) -> dict[str, float | str]:
+    """Return each measure's mean over attributes, and which is highest."""
+    if not rows:
+        return {"attributes": 0}
+    means = {measure: round(float(np.mean([row[measure] for row in rows])), 3) for measure in MEASURES}
+    return {"attributes": len(rows), **means, "best": max(means, key=lambda measure: means[measure])}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faces", type=int, default=200)
@@ -46,14 +56,19 @@ def main() -> None:
     for attribute in bundled_attributes():
         classifier = bundled_classifier(attribute)
         faces, masks = faces_with_part(test, attribute, options.faces)
-        rows[attribute] = {"faces": len(faces)} | {
+        about = {"faces": len(faces), "base_rate": round(classifier.prior[1], 3)}
+        rows[attribute] = about | {
             measure: round(mean_auc(classifier, faces, masks, measure), 3) for measure in MEASURES
         }
+    summary = {
+        "all attributes": averaged(list(rows.values())),
+        f"base rate below {RARE:g}": averaged([row for row in rows.values() if row["base_rate"] < RARE]),
+    }
     if options.json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps({"attributes": rows, "means": summary}, indent=2))
         return
-    for attribute, row in rows.items():
-        print(f"{attribute:16}", *(f"{name} {value}" for name, value in row.items()), sep="  ")
+    for name, row in (rows | summary).items():
+        print(f"{name:22}", *(f"{key} {value}" for key, value in row.items()), sep="  ")
 
 
 if __name__ == "__main__":

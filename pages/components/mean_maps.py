@@ -36,13 +36,13 @@ def mean_maps_section(
     columns = st.columns(3)
     for number, (name, one, column) in enumerate(zip((first, second), pair, columns, strict=False)):
         with column:
-            st.markdown(f"**Mean map**, {name} · {one.count:,} test faces")
+            st.markdown(f"**Mean map**, {name} · {one.count:,} faces")
             overlay(
                 backdrop,
                 one.mean,
                 key="mean_overlay" if number == 0 else "second_mean_overlay",
                 alt="Mean of the test faces",
-                map_alt=f"Mean map of {classifier.attribute}, {name}, over {one.count} test faces",
+                map_alt=f"Mean map of {classifier.attribute}, {name}, over {one.count} faces",
                 scale=scale,
                 selected=one.mean > np.quantile(one.mean, quantile),
             )

@@ -43,7 +43,7 @@ svg path, svg rect { fill: none; vector-effect: non-scaling-stroke; }
 .under { stroke: #000c; stroke-width: 3px; }
 .over { stroke: #fff; stroke-width: 1.25px; }
 .here { stroke: #fff; stroke-width: 1.5px; stroke-dasharray: 4 3; visibility: hidden; }
-.chosen { stroke: var(--st-primary-color); stroke-width: 3px; visibility: hidden; }
+.chosen { stroke: #fff; stroke-width: 3px; visibility: hidden; filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 1px #000); }
 .value { position: absolute; left: 6px; bottom: 6px; padding: 1px 6px; border-radius: 4px; background: #000c; color: #fff;
   font-variant-numeric: tabular-nums; visibility: hidden; }
 .scale { display: flex; gap: 6px; align-items: center; margin: 6px 0 2px; font-variant-numeric: tabular-nums; }
@@ -217,8 +217,8 @@ def overlay(
             "face": data_url(face),
             "map": data_url(_see_through(values, scale)),
             "bar": data_url(scale.bar),
-            "low": f"{scale.low:.3g}",
-            "high": f"{scale.high:.3g}",
+            "low": f"{scale.low:.3f}",
+            "high": f"{scale.high:.3f}",
             "values": _numbers(values[::2, ::2]),  # 2 x 2 blocks of a map are constant
             "outline": "" if selected is None else outline_path(selected),
             "patches": _described(patches) if patches else None,

@@ -61,7 +61,7 @@ def figure(face: NDArray[np.uint8], pixels: NDArray[np.floating], scale: Scale, 
     top = height + 2 * _MARGIN
     bar = Image.fromarray(scale.bar).resize((width, _BAR))
     page.paste(bar, (2 * _MARGIN + width, top))
-    pen.text((2 * _MARGIN + width, top + _BAR + 2), f"{scale.low:.3g}", fill="black", font_size=14)
-    pen.text((2 * _MARGIN + 2 * width, top + _BAR + 2), f"{scale.high:.3g}", fill="black", font_size=14, anchor="ra")
+    pen.text((2 * _MARGIN + width, top + _BAR + 2), f"{scale.low:.3f}", fill="black", font_size=14)
+    pen.text((2 * _MARGIN + 2 * width, top + _BAR + 2), f"{scale.high:.3f}", fill="black", font_size=14, anchor="ra")
     pen.text((_MARGIN, top), title, fill="black", font_size=14)
     return page

@@ -7,7 +7,7 @@ from torch import nn
 
 from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import PatchGrid, RegionTraining, train_region_classifier
-from fairsal_core.regions.resnet18 import PatchResNet, ResNet18Settings, _OnSmallMaps
+from fairsal_core.regions.resnet18 import PatchResNet, ResNet18Settings
 from fairsal_core.regions.training import REGION_PRESETS, SCHEDULES
 
 GRID = PatchGrid(per_side=5)
@@ -51,14 +51,6 @@ def test_all_patches_equal_one_at_a_time(chunk: int, monkeypatch: pytest.MonkeyP
             place = ours.position.weight[position].view(1, 1, 32, 32)
             alone = ours.trunk(torch.cat([patch, place], dim=1))[0]
             torch.testing.assert_close(fast[face, :, row, column], alone, atol=1e-5, rtol=1e-5)
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("side", [1, 2, 3, 4])
-def test_skipping_the_padding_changes_nothing(side: int) -> None:
-    convolution = nn.Conv2d(5, 7, 3, padding=1)
-    features = torch.rand(6, 5, side, side)
-    torch.testing.assert_close(_OnSmallMaps(convolution)(features), convolution(features), atol=1e-6, rtol=1e-5)
 
 
 @torch.no_grad()

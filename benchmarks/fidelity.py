@@ -1,0 +1,99 @@
+"""Do `dense` and a narrow `resnet18` tell the same story? Both trained on the same faces, for each attribute.
+
+`python -m benchmarks.fidelity --data FOLDER [--attributes Blond_Hair Eyeglasses ...] [--images 4000] [--width 16] [--json]`
+
+Per attribute: patch accuracy of both and its correlation over positions, top-label ECE (100 bins, all validation patches), and the
+Pearson correlation of their mean maps over held-out faces. With `--parts`, what `benchmarks.parts` measures, for both.
+"""
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+
+from benchmarks.parts import share_in_part
+from fairsal_core.device import pick_device
+from fairsal_core.experiments import trained_regions
+from fairsal_core.faces import PART_OF, FaceDataset, load_faces
+from fairsal_core.regions import RegionClassifier, RegionTraining, mean_map, pixel_maps, region_maps
+
+
+def position_accuracy(classifier: RegionClassifier, faces: FaceDataset) -> np.ndarray:
+    """Return the share of faces (per_side, per_side) that the patch at each position gets right."""
+    from fairsal_core.regions.training import patch_logits
+
+    return (
+        patch_logits(classifier, faces).argmax(axis=-1) == faces.classes(classifier.attribute)[0][:, None, None]
+    ).mean(0)
+
+
+def compare(first: RegionClassifier, second: RegionClassifier, faces: FaceDataset, measure: str) -> dict[str, Any]:
+    """Return both networks' figures and how alike their accuracies and mean maps are."""
+    validation = faces.in_split("val")
+    held_out = faces.in_split("test").sample(first.metrics["faces"])
+    accuracy = [position_accuracy(one, validation.sample(one.metrics["faces"])) for one in (first, second)]
+    maps = [pixel_maps(mean_map(region_maps(one, held_out.images, measure)), one) for one in (first, second)]
+    alike = first.grid == second.grid
+    named = ("patch_accuracy", "best_position_accuracy", "ece")
+    return {
+        **{one.kind: {name: one.metrics[name] for name in named} for one in (first, second)},
+        "accuracy_correlation": round(float(np.corrcoef(accuracy[0].ravel(), accuracy[1].ravel())[0, 1]), 3)
+        if alike
+        else None,
+        "mean_map_correlation": round(float(np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1]), 3),
+        "faces": len(held_out),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--attributes", nargs="+", default=list(PART_OF))
+    parser.add_argument("--images", type=int, default=4000)
+    parser.add_argument("--validation-images", type=int, default=300)
+    parser.add_argument("--epochs", type=int, default=4, help="of dense")
+    parser.add_argument("--resnet-epochs", type=int, default=30)
+    parser.add_argument("--width", type=int, default=16, help="of resnet18")
+    parser.add_argument("--per-side", type=int, default=25, help="of resnet18; 49 is the paper's")
+    parser.add_argument("--measure", default="negative_entropy")
+    parser.add_argument("--temperature-scaling", action="store_true")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    faces, device = load_faces(options.data), pick_device(options.device)
+    shared = {
+        "images": options.images,
+        "validation_images": options.validation_images,
+        "temperature_scaling": options.temperature_scaling,
+    }
+    dense = RegionTraining(**shared, epochs=options.epochs)
+    paper = RegionTraining(
+        **shared,
+        network="resnet18",
+        epochs=options.resnet_epochs,
+        batch_size=64,
+        learning_rate=1e-3,
+        width=options.width,
+        per_side=options.per_side,
+    )
+    rows = {}
+    for attribute in options.attributes:
+        both = []
+        for settings in (dense, paper):
+            path, _ = trained_regions(faces, attribute, settings, device)
+            both.append(RegionClassifier.load(path).to(device))
+        rows[attribute] = compare(both[0], both[1], faces, options.measure)
+        if faces.parts_folder is not None:
+            rows[attribute]["parts"] = {one.kind: share_in_part(one, faces, options.measure) for one in both}
+        if not options.json:
+            print(attribute, json.dumps(rows[attribute]), flush=True)
+    correlation = float(np.mean([row["mean_map_correlation"] for row in rows.values()]))
+    if options.json:
+        print(json.dumps({"attributes": rows, "mean_map_correlation": round(correlation, 3)}, indent=2))
+    else:
+        print(f"mean over attributes: correlation of mean maps {correlation:.3f}")
+
+
+if __name__ == "__main__":
+    main()
