@@ -1,6 +1,6 @@
 """Many people at once: browser sessions walk the pages while a training runs.
 
-    python benchmarks/load.py --sessions 20 --seconds 180
+    PYTHONPATH=. python benchmarks/load.py --sessions 20 --seconds 180
 
 Speaks the browser's own protocol over web sockets on this machine, without browsers. Prints, as JSON, for each page the
 reruns and the seconds they took, the errors that any session was shown, and the server's memory over time.

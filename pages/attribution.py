@@ -46,7 +46,7 @@ def load_regions(path: Path, changed: float) -> RegionClassifier:
     return RegionClassifier.load(path)
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_data(max_entries=32, show_spinner=False)
 def seconds_a_face(path: Path, changed: float) -> float:
     """Return how long mapping one face takes, roughly."""
     return estimate_cost(load_regions(path, changed), 1).seconds

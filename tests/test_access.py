@@ -293,3 +293,28 @@ def test_with_a_provider_nobody_is_inside_before_logging_in(app: AppTest) -> Non
     assert not app.exception
     assert "inside" not in [element.value for element in app.markdown]
     assert app.button(key="login").label == "Log in"
+
+
+# ---- caches
+
+
+def cached_functions() -> Iterator[tuple[Path, ast.FunctionDef, dict[str, str]]]:
+    """Give each function with streamlit's cache before it, and what the cache was told."""
+    for path in PAGES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for decorator in getattr(node, "decorator_list", []):
+                called = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if isinstance(node, ast.FunctionDef) and ast.unparse(called) in ("st.cache_data", "st.cache_resource"):
+                    keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
+                    yield path, node, {str(keyword.arg): ast.unparse(keyword.value) for keyword in keywords}
+
+
+def test_caches_are_bounded_and_hold_no_uploads() -> None:
+    found = list(cached_functions())
+    assert len(found) > 5
+    for path, function, told in found:
+        parameters = [argument.arg for argument in function.args.args]
+        # Without a bound only what there is one of, or one of for each configured folder.
+        assert "max_entries" in told or set(parameters) <= {"source"}, f"{path.name}: {function.name}"
+        body = ast.unparse(function)
+        assert "session" in told.get("scope", "") or "upload" not in body, f"{path.name}: {function.name}"
