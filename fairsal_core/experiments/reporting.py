@@ -104,6 +104,7 @@ class Report:
         self._show = _Throttle(show, SHOW_SECONDS)
         self._cancelled = cancelled
         self._complete = False
+        self._reached = 0.0
         self._begin("", 0.0, 1.0)
 
     def stage(self, name: str, share: float) -> None:
@@ -128,7 +129,7 @@ class Report:
         event = Event(
             time.time(),
             self._name,
-            min(self._begins + local * (self._ends - self._begins), 1.0),
+            self._advance(min(self._begins + local * (self._ends - self._begins), 1.0)),
             message,
             {name: float(value) for name, value in numbers.items()},
             self._remaining(local),
@@ -140,6 +141,11 @@ class Report:
         self._eta = Eta()
         self._started = time.monotonic()
         self._complete = False
+
+    def _advance(self, fraction: float) -> float:
+        """Return the fraction, or the largest so far: a stage of two loops counts from nothing twice."""
+        self._reached = max(self._reached, fraction)
+        return self._reached
 
     def _remaining(self, local: float) -> float | None:
         """Return the seconds left for the job, at this stage's pace.

@@ -101,3 +101,13 @@ def test_a_number_cannot_hide_a_field() -> None:
     with pytest.raises(TypeError, match="'fraction'"):
         Report()(1, 2, fraction=0.5)
     assert reporting._RESERVED == ("time", "stage", "fraction", "message")
+
+
+def test_progress_never_goes_back() -> None:
+    """A stage may count twice, as one that trains and then judges does."""
+    heard: list[Event] = []
+    report = Report(record=heard.append)
+    report.stage("train and judge", share=0.5)
+    for done in (0, 5, 10, 0, 5, 10):
+        report(done, 10, loss=0.0)
+    assert [event.fraction for event in heard] == [0.0, 0.0, 0.25, 0.5, 0.5, 0.5, 0.5]
