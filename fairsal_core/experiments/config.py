@@ -152,6 +152,15 @@ class ExperimentConfig(_Settings):
         """Numbers of epochs that its variants are trained for, the noise schemes' first."""
         return list(dict.fromkeys(map(self.epochs_of, sorted(self.schemes, key=_is_mask)))) or [self.training.epochs]
 
+    @property
+    def several_quantiles(self) -> dict[str, list[SchemeChoice]]:
+        """Schemes (with their options) that are trained at several quantiles, of which one may be chosen."""
+        kinds: dict[str, list[SchemeChoice]] = {}
+        for choice in self.schemes:
+            _, _, options = choice.name.partition(",")
+            kinds.setdefault(f"{choice.scheme},{options}".removesuffix(","), []).append(choice)
+        return {name: choices for name, choices in kinds.items() if len(choices) > 1}
+
     def epochs_of(self, choice: SchemeChoice) -> int:
         """Return for how many epochs a scheme is trained."""
         return self.mask_epochs if self.mask_epochs and _is_mask(choice) else self.training.epochs

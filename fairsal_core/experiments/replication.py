@@ -138,7 +138,7 @@ def best_quantiles(config: ExperimentConfig, run: Path) -> pd.DataFrame:
         numbers = {"validation": _numbers(config, read_predictions(run, VALIDATION)), **numbers}
     gap = gap_name(config.target)
     rows = []
-    for choices, evaluation, chosen_on in product(_by_kind(config), (TREATED, CLEAN), numbers):
+    for choices, evaluation, chosen_on in product(config.several_quantiles.values(), (TREATED, CLEAN), numbers):
         best = min(choices, key=lambda choice: _badness(config, choice, evaluation, numbers[chosen_on]))
         found = numbers["test"][(*_key(best, evaluation), gap)]
         rows.append(
@@ -157,14 +157,6 @@ def best_quantiles(config: ExperimentConfig, run: Path) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _by_kind(config: ExperimentConfig) -> list[list[SchemeChoice]]:
-    """Return the choices that differ in nothing but the quantile, where there are several."""
-    kinds: dict[str, list[SchemeChoice]] = {}
-    for choice in config.schemes:
-        kinds.setdefault(choice.model_copy(update={"quantile": 0.5}).name, []).append(choice)
-    return [choices for choices in kinds.values() if len(choices) > 1]
 
 
 def _badness(config: ExperimentConfig, choice: SchemeChoice, evaluation: str, numbers: _Numbers) -> tuple[bool, float]:

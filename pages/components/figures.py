@@ -50,7 +50,7 @@ def figures_section(audit: Audit) -> None:
         key="figure_schemes",
         alt=f"Accuracy of each target group and gap for each scheme at quantile {quantile:g}, {evaluation} faces",
     )
-    several = _with_several_quantiles(config)
+    several = config.several_quantiles
     if not several:
         st.caption("A scheme that is trained at several quantiles is drawn over them here.")
         return
@@ -100,14 +100,6 @@ def _config_of(audit: Audit, numbers: Numbers) -> ExperimentConfig | None:
         there = [choice for choice in config.schemes if (choice.name, CLEAN, "", "all") in numbers]
         return config.model_copy(update={"schemes": tuple(there)})
     return None
-
-
-def _with_several_quantiles(config: ExperimentConfig) -> dict[str, list[SchemeChoice]]:
-    kinds: dict[str, list[SchemeChoice]] = {}
-    for choice in config.schemes:
-        options = choice.name.partition(",")[2]
-        kinds.setdefault(f"{choice.scheme},{options}".rstrip(","), []).append(choice)
-    return {name: choices for name, choices in kinds.items() if len(choices) > 1}
 
 
 def _numbers(audit: Audit) -> Numbers:

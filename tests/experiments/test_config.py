@@ -68,6 +68,21 @@ def test_schemes_of_one_kind_need_one_original(scheme: str, epochs: int) -> None
     assert config.reference_name("original", epochs) == "original"
 
 
+def test_schemes_at_several_quantiles_are_those_to_choose_from() -> None:
+    names = [
+        "general_mask@0.6",
+        "general_noise@0.6",
+        "general_mask@0.8",
+        "general_noise@0.8,p=0.5",
+        "general_noise@0.7,p=0.5",
+    ]
+    several = parse_config({"schemes": names}).several_quantiles
+    assert {kind: [choice.quantile for choice in choices] for kind, choices in several.items()} == {
+        "general_mask": [0.6, 0.8],
+        "general_noise,p=0.5": [0.8, 0.7],
+    }
+
+
 def test_where_it_is_computed_does_not_count() -> None:
     assert parse_config({"device": "cuda:1"}).key == ExperimentConfig().key
 

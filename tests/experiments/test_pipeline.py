@@ -98,7 +98,7 @@ def test_the_files_of_a_run(done: Done) -> None:
     weights = [f"weights/{variant}-seed{seed}.safetensors" for variant in VARIANTS for seed in (0, 3)]
     assert names == sorted(
         [
-            *("mean_map.npy", "predictions.parquet", "results.parquet", "subsets.json", "validation.parquet"),
+            *("mean_map.npy", "predictions.parquet", "results.parquet", "subsets.json"),
             "versions.json",
             *weights,
         ]
@@ -275,15 +275,21 @@ def test_what_cannot_work_is_said_before_any_training(
     assert calls == []
 
 
-def test_the_other_held_out_split_is_judged_too(done: Done) -> None:
-    validation = pd.read_parquet(done.run / "validation.parquet")
+def test_the_other_held_out_split_is_judged_where_a_quantile_is_to_be_chosen(
+    done: Done, calls: list[str], tmp_path: Path
+) -> None:
+    schemes = ["specific_mask@0.6", "specific_mask@0.8"]
+    config = parse_config(
+        {**SETTINGS, "data": done.config.data, "schemes": schemes, "seeds": [0], "attention": {"explainers": []}}
+    )
+    run_experiment(config, tmp_path, Report())
+    validation, test = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("validation", "predictions"))
     assert (done.faces.split.loc[validation["face"].unique()] == "val").all()
     keys = ["variant", "seed", "evaluation", "treated_by"]
-    assert set(validation.groupby(keys).groups) == set(done.predictions.groupby(keys).groups)
+    assert set(validation.groupby(keys).groups) == set(test.groupby(keys).groups)
     cells = validation.drop_duplicates("face").groupby(["target", "confounder"]).size()
     assert len(cells) == 4
     assert cells.nunique() == 1
-    assert done.config.test_split == "test"
     other = done.config.model_copy(update={"test_split": "val"})
     found = pipeline.find_validation(other, done.faces)
     assert found is not None
