@@ -154,7 +154,7 @@ with st.container(border=True):
     if plan:
         say_how_long(*plan)
         preview_section(plan[0], faces)
-    if st.button("Start", type="primary", disabled=plan is None, icon=":material/play_arrow:", key="start") and plan:
+    if st.button("Start", disabled=plan is None, icon=":material/play_arrow:", key="start") and plan:
         begin(plan[0])
 sweep_form(source)
 

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 LEVEL = 0.95
 _CHUNK = 250  # replicates at a time: keeps 10,000 faces a cell within tens of megabytes
@@ -32,6 +31,8 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
     """
     if n == 0:
         return Interval(float("nan"), float("nan"))
+    from scipy.stats import binomtest  # takes a second to import, and a page is waiting
+
     result = binomtest(successes, n).proportion_ci(confidence_level=level, method="wilson")
     return Interval(float(result.low), float(result.high))
 

@@ -19,7 +19,6 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.metrics.intervals import LEVEL, Interval, percentile_interval
@@ -549,6 +548,8 @@ def _signed_rank(differences: Values) -> tuple[float, float, float]:
     changed = int(np.count_nonzero(differences))
     if changed == 0:
         return 0.0, 1.0, 0.0  # no image changed: every sign pattern is as extreme
+    from scipy import stats  # takes a second to import, and a page is waiting
+
     result = stats.wilcoxon(differences, alternative="greater")
     ranks = changed * (changed + 1) / 2
     return float(result.statistic), float(result.pvalue), float(2 * result.statistic / ranks - 1)
@@ -564,6 +565,8 @@ def _student(differences: Values) -> tuple[float, float, float]:
     # By hand, not stats.ttest_1samp: that one warns where all differences are (nearly) the same.
     effect = mean / spread if spread else math.copysign(math.inf, mean)
     statistic = effect * math.sqrt(n)
+    from scipy import stats
+
     return statistic, float(stats.t.sf(statistic, n - 1)), effect
 
 
@@ -595,6 +598,8 @@ def rank_correlation(q: Maps, p: Maps) -> Values:
 def _spearman(first: Maps, second: Maps) -> float:
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         return math.nan
+    from scipy import stats
+
     one, other = (stats.rankdata(maps, axis=None) - (maps.size + 1) / 2 for maps in (first, second))
     scale = math.sqrt(float((one**2).sum()) * float((other**2).sum()))
     return float((one * other).sum()) / scale if scale else math.nan

@@ -197,6 +197,7 @@ def desk_section(desk: Desk) -> None:
         st.dataframe(
             desk_table(results, _changes(desk), chosen),
             hide_index=True,
+            placeholder="–",
             column_config={"variant": st.column_config.Column(pinned=True)},
             alt="Accuracy, gap and other metrics of each variant, with 95% intervals and changes",
         )
@@ -248,7 +249,7 @@ def _in_words(row: dict[Any, Any], falls: bool) -> tuple[str, str]:
     """Return a change as text and its background; `falls` where less is better."""
     change, low, high = row["change"], row["change_low"], row["change_high"]
     if pd.isna(change):
-        return "–", ""
+        return "", ""  # the table's placeholder says it
     text = f"{change:+.2f} [{low:+.2f}, {high:+.2f}]"
     if low <= 0 <= high:
         return text, ""
@@ -263,7 +264,7 @@ def _styled(table: pd.DataFrame, texts: dict[tuple[int, str], str], marks: dict[
         styles.loc[row, column] = mark
     styler = renamed.style.apply(lambda _: styles, axis=None)
     for (row, column), text in texts.items():
-        styler = styler.format(partial(_instead, text), na_rep=text, subset=pd.IndexSlice[[row], [column]])
+        styler = styler.format(partial(_instead, text), subset=pd.IndexSlice[[row], [column]])
     return styler
 
 

@@ -108,12 +108,17 @@ def _show_page(shown: pd.DataFrame, faces: FaceDataset, desk: Desk) -> None:
     pages = max(1, -(-len(shown) // A_PAGE))
     number = 1
     if pages > 1:
-        number = int(st.number_input(f"Page, 1 to {pages}", 1, pages, key=f"page-{pages}", width=160))
+        number = int(st.number_input(f"Page, 1 to {pages}", 1, pages, key=f"gallery_page_{pages}", width=160))
     here = shown.iloc[(number - 1) * A_PAGE : number * A_PAGE]
     columns = st.columns(_ACROSS)
     for place, (name, row) in enumerate(here.iterrows()):
         with columns[place % _ACROSS]:
-            st.image(_portrait(faces, str(name)), width="stretch", alt=_describe(str(name), row, desk))
+            st.image(
+                _portrait(faces, str(name)),
+                width="stretch",
+                output_format="JPEG",  # a fifth of the time that PNG takes, twelve times a page
+                alt=_describe(str(name), row, desk),
+            )
             st.markdown(
                 f"{row['before']:.2f} → **{row['after']:.2f}** {'✓ right' if row['right_after'] else '✗ wrong'}"
             )
@@ -157,43 +162,41 @@ def _open(name: str, table: pd.DataFrame, faces: FaceDataset, desk: Desk, after:
 
 
 def _face(name: str, row: Any, faces: FaceDataset, desk: Desk, after: Entry) -> None:
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        st.image(_portrait(faces, name), width="stretch", alt=_describe(name, row, desk))
-    with right:
+    pictures = st.columns(3)
+    with pictures[0]:
         st.markdown(f"**{_cell(row, desk)}**")
-        scores = {
-            "variant": [desk.reference.label, after.label],
-            f"score for {desk.audit.target}": [f"{row['before']:.3f}", f"{row['after']:.3f}"],
-            "prediction": ["✓ right" if row[side] else "✗ wrong" for side in ("right_before", "right_after")],
-        }
-        st.table(pd.DataFrame(scores).set_index("variant"))
-        has = [str(column) for column in faces.attributes.columns if bool(faces.attributes.loc[name, column])]
-        st.markdown("**Attributes** · " + (", ".join(has) or "none"))
-        drawn = desk.audit.run.config["data"] == DEMO
-        st.caption("As the face was drawn with." if drawn else "As the data set's annotators saw them.")
-    _maps(name, faces, (desk.reference, after))
+        st.image(_portrait(faces, name), width="stretch", alt=_describe(name, row, desk))
+    _maps(name, faces, list(zip(pictures[1:], (desk.reference, after), strict=True)))
+    scores = {
+        "variant": [desk.reference.label, after.label],
+        f"score for {desk.audit.target}": [f"{row['before']:.3f}", f"{row['after']:.3f}"],
+        "prediction": ["✓ right" if row[side] else "✗ wrong" for side in ("right_before", "right_after")],
+    }
+    st.table(pd.DataFrame(scores).set_index("variant"))
+    labels = faces.attributes.loc[name] if name in faces.names else pd.Series(dtype=bool)
+    has = [str(attribute) for attribute, value in labels.items() if value]
+    drawn = desk.audit.run.config["data"] == DEMO
+    st.markdown("**Attributes** · " + (", ".join(has) or "none"))
+    st.caption("As the face was drawn with." if drawn else "As the data set's annotators saw them.")
 
 
-def _maps(name: str, faces: FaceDataset, entries: tuple[Entry, Entry]) -> None:
+def _maps(name: str, faces: FaceDataset, places: list[tuple[Any, Entry]]) -> None:
     """Show where each of the two classifiers looked, if the runs kept maps of this face."""
-    found = [(entry, *kept) for entry in entries if (kept := _kept_map(entry, name))]
-    if not found:
-        st.caption(
-            "No saliency map of this face is kept with the run; maps are kept for the first of the explained faces."
-        )
-        return
-    for column, (entry, explainer, relevance) in zip(st.columns(2), found, strict=False):
+    for column, entry in places:
+        kept = _kept_map(entry, name)
         with column:
-            st.markdown(f"**{entry.label}** · {explainer}")
+            st.markdown(f"**{entry.label}**" + (f" · {kept[0]}" if kept else ""))
+            if kept is None:
+                st.caption("No map of this face is kept with the run; maps are kept of the faces explained first.")
+                continue
             overlay(
                 _pixels(faces, name),
-                np.abs(relevance),
+                np.abs(kept[1]),
                 key=f"map-{entry.label}",
                 alt=f"Face {name}",
-                map_alt=f"Magnitude of the relevance of {entry.label} for {name}, by {explainer}",
+                map_alt=f"Magnitude of the relevance of {entry.label} for {name}, by {kept[0]}",
             )
-    st.caption("Magnitude of the relevance for the target's logit, scaled to each map's largest.")
+            st.caption("Magnitude of the relevance, scaled to its largest.")
 
 
 def _kept_map(entry: Entry, name: str) -> tuple[str, NDArray[np.float32]] | None:

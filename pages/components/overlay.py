@@ -18,6 +18,8 @@ from pages.components.pictures import (
     outline_path,
 )
 
+OPACITY = 60  # percent
+
 _HTML = """
 <figure>
   <div class="stack">
@@ -76,6 +78,11 @@ export default function ({ data, key, parentElement, setTriggerValue }) {
   }
   slider.value = opacities.get(key) ?? data.opacity
   slider.oninput = () => { opacities.set(key, slider.value); show() }
+  slider.onchange = () => {  // into the link, without a rerun
+    const address = new URL(window.location.href)
+    address.searchParams.set("opacity", slider.value)
+    window.history.replaceState(window.history.state, "", address)
+  }
   show()
 
   const tell = (text) => { value.textContent = text; value.style.visibility = text ? "visible" : "hidden" }
@@ -224,7 +231,7 @@ def overlay(
             "patches": _described(patches) if patches else None,
             "alt": alt,
             "mapAlt": map_alt,
-            "opacity": 60,
+            "opacity": _opacity(),
         },
         on_cell_change=lambda: _open(key, patches),
     )
@@ -266,3 +273,9 @@ def centred(positions: NDArray[np.floating], grid: PatchGrid) -> NDArray[np.floa
     blocks = np.repeat(np.repeat(np.asarray(positions, dtype=np.float32), grid.stride, axis=0), grid.stride, axis=1)
     values[start:end, start:end] = blocks
     return values
+
+
+def _opacity() -> int:
+    """Return the opacity that the link asks for, in percent."""
+    text = st.query_params.get("opacity", "")
+    return min(int(text), 100) if text.isdigit() else OPACITY

@@ -1,0 +1,178 @@
+"""What holds on every page: nothing leaves the machine, the keyboard reaches everything, links reproduce the view."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from fairsal_core.reports import write_report
+from tests.browser.conftest import DRAWING_SECONDS, settled
+from tests.reports.conftest import MakeRun, make_run  # noqa: F401
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+PAGES = ("", "attribution", "training", "comparison", "methods")
+
+
+def wait(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=DRAWING_SECONDS * 1000)
+    settled(page, DRAWING_SECONDS)
+
+
+@pytest.fixture(params=["light", "dark"])
+def themed(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 1600}, color_scheme=request.param)
+    yield context
+    context.close()
+
+
+def test_not_one_request_leaves_the_machine(themed: BrowserContext, server: str) -> None:
+    outside: list[str] = []
+
+    def look(route: Route) -> None:
+        host = urlparse(route.request.url).hostname
+        if host in (None, "127.0.0.1", "localhost"):
+            route.continue_()
+            return
+        outside.append(route.request.url)
+        route.abort()
+
+    themed.route("**/*", look)
+    page = themed.new_page()
+    for name in PAGES:
+        page.goto(f"{server}/{name}")
+        wait(page)
+        assert page.get_by_text("Traceback").count() == 0
+    assert outside == []
+
+
+NAMELESS = """() => [...document.querySelectorAll('img, button, a[href], input, select, textarea, [role=slider], [role=img]')]
+  .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest('[aria-hidden=true]') && e.type !== 'hidden')
+  .filter(e => {
+    if (e.tagName === 'IMG') return !e.hasAttribute('alt')
+    const label = e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.getAttribute('title')
+    const inside = (e.textContent || '').trim() || [...e.querySelectorAll('img[alt]')].some(i => i.alt)
+    const around = (e.labels && e.labels.length) || e.closest('label')
+    return !label && !inside && !around && !e.getAttribute('placeholder')
+  })
+  .map(e => e.outerHTML.slice(0, 160))"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_everything_on_a_page_has_a_name(themed: BrowserContext, server: str, name: str) -> None:
+    page = themed.new_page()
+    page.goto(f"{server}/{name}")
+    wait(page)
+    assert page.evaluate(NAMELESS) == []
+    assert page.get_by_role("heading", level=1).count() == 1
+
+
+CONTRAST = """() => {
+  const linear = v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 }
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+  const parse = colour => { const [r, g, b, a = 1] = (colour.match(/[\\d.]+/g) || []).map(Number); return { rgb: [r, g, b], a } }
+  const over = (top, under) => top.rgb.map((v, i) => v * top.a + under[i] * (1 - top.a))
+  const ground = e => {
+    if (!e) return [255, 255, 255]
+    const colour = parse(getComputedStyle(e).backgroundColor)
+    return colour.a === 1 ? colour.rgb : over(colour, ground(e.parentElement))
+  }
+  const main = document.querySelector('[data-testid=stMain]')
+  return [...main.querySelectorAll('p, h1, h2, h3')]
+    .filter(e => e.checkVisibility() && e.textContent.trim())
+    .filter(e => !e.closest('[disabled], [aria-disabled=true], [data-testid=stSlider]'))
+    .map(e => {
+      const back = ground(e), front = light(over(parse(getComputedStyle(e).color), back)), behind = light(back)
+      return { text: e.textContent.slice(0, 60), ratio: (Math.max(front, behind) + 0.05) / (Math.min(front, behind) + 0.05) }
+    })
+    .filter(found => found.ratio < 4.5)
+}"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_text_stands_out_from_its_ground(themed: BrowserContext, server: str, name: str) -> None:
+    page = themed.new_page()
+    page.goto(f"{server}/{name}")
+    wait(page)
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_the_keyboard_reaches_the_ways_in_and_opens_one(page: Page) -> None:
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("() => document.activeElement.textContent.trim()"))
+        if any("Open Methods" in text or "Open Comparison" in text for text in reached):
+            break
+    for way in ("Open Attribution", "Open Training", "Open Comparison"):
+        assert any(way in text for text in reached), way
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Before and after, for each subgroup")).to_be_visible(timeout=60_000)
+
+
+def test_the_map_s_opacity_is_in_the_link(page: Page, server: str) -> None:
+    page.goto(f"{server}/attribution?attribute=Eyeglasses&opacity=25")
+    slider = page.locator(".st-key-face_overlay input[type=range]")
+    expect(slider).to_have_value("25", timeout=60_000)
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(page).to_have_url(re.compile("opacity=26"))
+    assert "attribute=Eyeglasses" in page.url
+    page.reload()
+    expect(page.locator(".st-key-face_overlay input[type=range]")).to_have_value("26", timeout=60_000)
+
+
+def test_the_tour_leads_from_start_to_training(page: Page) -> None:
+    page.get_by_role("link", name="Begin the tour").click()
+    expect(page.get_by_text("Tour, step 1 of 5")).to_be_visible(timeout=60_000)
+    settled(page)
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_text("Tour, step 2 of 5")).to_be_visible(timeout=60_000)
+    settled(page)
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_text("Tour, step 3 of 5")).to_be_visible(timeout=60_000)
+    expect(page.locator(".st-key-epochs input")).to_have_value("4")
+    settled(page)
+    page.get_by_role("link", name="Leave the tour").click()
+    expect(page.get_by_role("link", name="Begin the tour")).to_be_visible(timeout=60_000)
+    assert "tour=" not in page.url
+
+
+def test_a_slider_of_the_methods_moves_its_number(page: Page, server: str) -> None:
+    page.goto(f"{server}/methods?topic=Subgroups")
+    wait(page)
+    gap = page.locator('[data-testid="stMetric"]').filter(has_text="Gap")
+    before = gap.inner_text()
+    slider = page.get_by_role("slider", name="Accuracy, blond men")
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowLeft")
+    expect(gap).not_to_have_text(before, timeout=30_000)
+    expect(page.locator(".katex").first).to_be_visible()
+
+
+def test_the_report_opens_from_disk_without_a_network_and_prints_whole_tables(
+    browser: Browser,
+    make_run: MakeRun,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    written = write_report(make_run(), tmp_path / "report", faces=False)
+    context = browser.new_context(offline=True, viewport={"width": 1000, "height": 900})
+    page = context.new_page()
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.goto(written.html.as_uri())
+    expect(page.get_by_role("table").first).to_be_visible()
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 1015, "height": 700})  # the width of A4 landscape between its margins
+    cut = page.evaluate(
+        "() => [...document.querySelectorAll('table')].filter(t => t.scrollWidth > document.body.clientWidth + 1)"
+        ".map(t => t.caption.textContent)"
+    )
+    assert cut == []
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+    assert failed == []
+    context.close()
