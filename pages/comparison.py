@@ -12,6 +12,7 @@ from pages.components.desk import choose_desk, desk_section
 from pages.components.figures import figures_section
 from pages.components.frame import inside_app
 from pages.components.gallery import gallery_section
+from pages.components.mitigation import outcomes_section, pareto_section
 from pages.components.notes import label_note
 from pages.components.prevalence import prevalence_section
 from pages.components.review import notes_section, report_section
@@ -41,6 +42,8 @@ desk = choose_desk(audit, evaluations)
 desk_section(desk)
 worst_section(desk)
 charts_section(desk)
+pareto_section(desk)
+outcomes_section(audit)
 prevalence_section(audit)
 figures_section(audit)
 verdicts_section(desk)

@@ -24,6 +24,7 @@ from fairsal_core.faces import FaceDataset
 from pages.components.data import choose_source, get_faces
 from pages.components.experiment_form import clone_settings, experiment_form, fill_form_from_preset
 from pages.components.frame import inside_app
+from pages.components.mitigation import mitigate_form
 from pages.components.notes import label_note
 from pages.components.preview import preview_section
 from pages.components.run_notes import run_notes
@@ -126,6 +127,8 @@ def show_more_of(run_id: str) -> None:
                 args=(config,),
                 help="Fills the form above with the settings of this run.",
             )
+            if run.status.state == "finished":
+                mitigate_form(run)
         run_notes(run)
 
 

@@ -26,6 +26,7 @@ from fairsal_core.metrics.groups import (
     worst_cell,
 )
 from fairsal_core.metrics.intervals import Hits, Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
+from fairsal_core.metrics.pareto import dominated
 from fairsal_core.metrics.saliency import (
     RegionTest,
     Summary,
@@ -66,6 +67,7 @@ __all__ = [
     "change_estimates",
     "det",
     "dif",
+    "dominated",
     "expected_calibration_error",
     "fairness_estimates",
     "fit_temperature",
