@@ -73,16 +73,25 @@ def browser(chromium: str) -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(scope="session")
+def drawn_server(browser: Browser, server: str) -> str:
+    """The app's address, after it has drawn the demo faces, as it does behind a progress bar when they are first wanted."""
+    opened = browser.new_page()
+    opened.goto(f"{server}/attribution")
+    expect(opened.get_by_alt_text("Mean of the test faces")).to_be_visible(timeout=DRAWING_SECONDS * 1000)
+    opened.close()
+    return server
+
+
 @pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
+def page(browser: Browser, drawn_server: str) -> Iterator[Page]:
     """A fresh page on the start page, after the drawn faces are there."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     opened = context.new_page()
     refused: list[str] = []
     opened.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
-    opened.goto(server)
-    # At first use the app draws the demo faces behind a progress bar.
-    expect(opened.get_by_role("link", name="Open Attribution")).to_be_visible(timeout=DRAWING_SECONDS * 1000)
+    opened.goto(drawn_server)
+    expect(opened.get_by_role("link", name="Open Attribution")).to_be_visible(timeout=60_000)
     settled(opened)
     yield opened
     context.close()

@@ -16,7 +16,7 @@ import pytest
 from fairsal_core.classifiers import ClassifierTraining
 from fairsal_core.cli import build_parser, main
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import ExperimentConfig, parse_config, read_results, wide_results
+from fairsal_core.experiments import ExperimentConfig, parse_config, read_attention, read_results, wide_results
 from fairsal_core.files import write_json
 from fairsal_core.reports import (
     Acceptance,
@@ -194,3 +194,26 @@ def test_what_no_option_can_say_is_read_from_the_settings_file(content: dict) ->
 def test_the_accuracy_table_is_text_with_intervals(make_run: MakeRun) -> None:
     table = accuracy_table(read_results(make_run().path))
     assert table["women - men"].str.fullmatch(r"[+-]\d\.\d\d \[[+-]\d\.\d\d, [+-]\d\.\d\d\]").all()
+
+
+def test_measured_attention_is_tabulated_and_judged(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    rows = [
+        ("lrp", "parts", "original", pd.NA, "rrf", "all", 0.5, 0.45, 0.55, 40, 0, None, None),
+        ("lrp", "parts", "balanced", pd.NA, "rrf", "all", 0.2, 0.15, 0.25, 40, 0, None, None),
+        ("lrp", "parts", "balanced", pd.NA, "adr", "all", 0.1, 0.05, 0.15, 40, 0, None, None),
+        ("lrp", "parts", "balanced", pd.NA, "rddt", "all", 0.8, None, None, 40, 0, 1e-6, True),
+    ]
+    table = pd.DataFrame(rows, columns=[*read_attention(run.path).columns]).astype({"seed": "Int64"})
+    table.to_parquet(run.path / "attention.parquet", index=False)
+    save_acceptance(run.path, Acceptance(gap_at_most=None, worst_cell_at_least=None, rrf_at_most=0.3))
+    text = write_report(run, tmp_path / "out", faces=False).html.read_text()
+    html5lib.HTMLParser(strict=True).parse(text)
+    measured = tables_of(text)["Relevance metrics, with 95% intervals over faces"].set_index("variant")
+    assert measured["RRF"].str.replace("\n", " ").str.split().str.join(" ")["balanced"] == "0.200 [0.150, 0.250]"
+    assert measured["ADR"]["original"] == "–"
+    assert measured["RDDT"]["balanced"] == "p = 1e-06, effect +0.80"
+    verdicts = tables_of(text)["Every variant against the thresholds of this review"].set_index("variant")["verdict"]
+    assert set(verdicts["original"]) == {"✗ fail"}
+    assert set(verdicts["balanced"]) == {"✓ pass"}
+    assert set(verdicts["general_mask@0.7"]) == {"– not measured"}
