@@ -1,6 +1,7 @@
 """What all tests share: a workspace that is not anyone's, drawn faces, tiny CelebA folders, the real sample."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ MakeCeleba = Callable[..., Path]
 # On a busy machine an example may take any time; how long tests may take is pytest-timeout's business.
 settings.register_profile("fairsal", deadline=None, max_examples=60)
 settings.load_profile("fairsal")
+
+
+# Shells start background jobs with Ctrl-C ignored, and children inherit that; tests that send it mean it to be heard.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

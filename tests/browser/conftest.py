@@ -78,7 +78,7 @@ def drawn_server(browser: Browser, server: str) -> str:
     """The app's address, after it has drawn the demo faces, as it does behind a progress bar when they are first wanted."""
     opened = browser.new_page()
     opened.goto(f"{server}/attribution")
-    expect(opened.get_by_alt_text("Mean of the test faces")).to_be_visible(timeout=DRAWING_SECONDS * 1000)
+    expect(opened.get_by_alt_text("Mean of the test faces").first).to_be_visible(timeout=DRAWING_SECONDS * 1000)
     opened.close()
     return server
 
