@@ -46,7 +46,7 @@ from pages.components.tour import STEPS, tour_link  # noqa: E402
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.subheader("A tour in five steps")
-    st.markdown("On the drawn faces, in under five minutes, with the reason for each step.")
+    st.markdown("On the drawn faces, in five steps, with the reason for each.")
     st.markdown("\n".join(f"{number}. {step.title}" for number, step in enumerate(STEPS, 1)))
     tour_link(1, "Begin the tour", ":material/tour:")
 with right:
