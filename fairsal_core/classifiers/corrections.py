@@ -4,6 +4,7 @@ A correction stands right behind the layer it belongs to and is part of the clas
 with it. Nothing is hooked onto anything.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def everywhere(values: Tensor, activations: Tensor) -> Tensor:
     return values.reshape(*values.shape, *[1] * (activations.ndim - 2))
 
 
-class Correction(nn.Module):
+class Correction(nn.Module, ABC):
     """Base of the modules that change activations (N, C, ...); each is affine in m(a), so it has a gradient.
 
     Never in half precision, whatever the layers around it do: a level would be met to three digits only.
@@ -37,9 +38,9 @@ class Correction(nn.Module):
             half = activations.dtype in (torch.bfloat16, torch.float16)
             return self.correct(activations.float() if half else activations)
 
+    @abstractmethod
     def correct(self, activations: Tensor) -> Tensor:
         """Return the corrected activations."""
-        raise NotImplementedError
 
 
 class Shift(Correction):
