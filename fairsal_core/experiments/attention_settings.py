@@ -37,6 +37,16 @@ def pairs_in(text: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def described(method: str, settings: BaseModel) -> str:
+    """Return what `pairs_in` reads again: the method, and whatever differs from its defaults; "a+b" for several values."""
+    changed = {
+        name: "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for name, value in settings.model_dump().items()
+        if value != type(settings).model_fields[name].default
+    }
+    return method + (":" + ",".join(f"{name}={text}" for name, text in changed.items()) if changed else "")
+
+
 class ExplainerChoice(_Frozen):
     """An explainer and its settings, also readable from "lrp" or "integrated_gradients:steps=20,baseline=black"."""
 
@@ -59,12 +69,7 @@ class ExplainerChoice(_Frozen):
     @property
     def name(self) -> str:
         """The explainer's name in every table: the method, and whatever differs from its defaults."""
-        changed = {
-            name: value
-            for name, value in self.settings.model_dump().items()
-            if value != type(self.settings).model_fields[name].default
-        }
-        return self.method + (":" + ",".join(f"{name}={value}" for name, value in changed.items()) if changed else "")
+        return described(self.method, self.settings)
 
 
 class RoiChoice(_Frozen):

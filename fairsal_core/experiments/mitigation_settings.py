@@ -4,7 +4,7 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from fairsal_core.experiments.attention_settings import pairs_in, settings_of
+from fairsal_core.experiments.attention_settings import described, pairs_in, settings_of
 from fairsal_core.mitigation import MitigationSettings, find_method
 
 
@@ -32,14 +32,7 @@ class MethodChoice(BaseModel):
     @property
     def name(self) -> str:
         """The variant's name in every table: the method, and whatever differs from its defaults."""
-        changed = {
-            name: value
-            for name, value in self.settings.model_dump().items()
-            if value != type(self.settings).model_fields[name].default
-        }
-        return self.method + (
-            ":" + ",".join(f"{name}={_text(value)}" for name, value in changed.items()) if changed else ""
-        )
+        return described(self.method, self.settings)
 
 
 def _with_lists(method: str, settings: dict[str, str]) -> dict[str, Any]:
@@ -49,7 +42,3 @@ def _with_lists(method: str, settings: dict[str, str]) -> dict[str, Any]:
         name: value.split("+") if name in fields and get_origin(fields[name].annotation) is tuple else value
         for name, value in settings.items()
     }
-
-
-def _text(value: Any) -> str:
-    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
