@@ -49,34 +49,78 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m fairsal_core",
         description="Audit whether a face-attribute classifier is fair for the right reasons.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_demo_data(commands)
-    _add_pack(commands)
-    _add_train_regions(commands)
-    _add_attribute(commands)
-    _add_run(commands)
-    _add_mitigate(commands)
-    _add_explain(commands)
-    _add_sweep(commands)
-    _add_runs(commands)
-    _add_report(commands)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
+    for name, command, arguments, description in _commands():
+        commands.add_parser(
+            name, help=description, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        ).takes(command, arguments)
     return parser
 
 
-Commands = Any  # argparse keeps the type of a sub-parser action private
+class _CommandParser(argparse.ArgumentParser):
+    """Parser of one command. Its arguments are added when it is used: for most of them torch has to be imported first."""
+
+    _add_arguments: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def takes(self, command: Command, add_arguments: Callable[[argparse.ArgumentParser], None]) -> None:
+        self.add_argument("--json", action="store_true", help="write the result as JSON")
+        self.set_defaults(command=command)
+        self._add_arguments = add_arguments
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._add_arguments is not None:
+            add_arguments, self._add_arguments = self._add_arguments, None
+            add_arguments(self)
+        return super().parse_known_args(args, namespace)
 
 
-def _command(commands: Commands, name: str, command: Command, description: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=description, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--json", action="store_true", help="write the result as JSON")
-    parser.set_defaults(command=command)
-    return parser
+def _commands() -> list[tuple[str, Command, Callable[[argparse.ArgumentParser], None], str]]:
+    """Return each command's name, what it does, what adds its arguments, and what is said of it."""
+    return [
+        ("demo-data", _demo_data, _add_demo_data_arguments, "Draw the demo faces, in CelebA's layout."),
+        ("pack", _pack, _add_pack_arguments, "Decode every image once into the memory-mapped cache."),
+        (
+            "train-regions",
+            _train_regions,
+            _add_train_regions_arguments,
+            "Train a region classifier: one patch predicts a label of the whole face.",
+        ),
+        (
+            "attribute",
+            _attribute,
+            _add_attribute_arguments,
+            "Map where in one image, or on average, an attribute can be read off.",
+        ),
+        ("run", _run, _add_run_arguments, "Run an experiment: train every variant, evaluate it clean and treated."),
+        (
+            "mitigate",
+            _mitigate,
+            _add_mitigate_arguments,
+            "Apply mitigation methods to the original of a finished run: a new run with its variants and the methods'.",
+        ),
+        (
+            "explain",
+            _explain,
+            _add_explain_arguments,
+            "Explain the classifiers of a finished run, and measure their attention.",
+        ),
+        (
+            "sweep",
+            _sweep,
+            _add_sweep_arguments,
+            "Run many experiments, reuse those that are finished, and print one table of all.",
+        ),
+        ("runs", _runs, _add_runs_arguments, "List the runs, or show, cancel, resume or delete one."),
+        (
+            "report",
+            _report,
+            _add_report_arguments,
+            "Write a finished run as one HTML file, with its tables and model cards.",
+        ),
+    ]
 
 
-def _add_demo_data(commands: Commands) -> None:
-    parser = _command(commands, "demo-data", _demo_data, "Draw the demo faces, in CelebA's layout.")
+def _add_demo_data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder to draw into (default: the workspace's)")
     parser.add_argument("--count", type=int, default=6000, help="how many faces")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same faces")
@@ -100,8 +144,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_pack(commands: Commands) -> None:
-    parser = _command(commands, "pack", _pack, "Decode every image once into the memory-mapped cache.")
+def _add_pack_arguments(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
 
 
@@ -115,15 +158,9 @@ def _pack(options: argparse.Namespace) -> dict[str, Any]:
     return {"faces": len(faces), "skipped": skipped, "shown": "\n".join(lines)}
 
 
-def _add_train_regions(commands: Commands) -> None:
+def _add_train_regions_arguments(parser: argparse.ArgumentParser) -> None:
     from fairsal_core.regions import REGION_PRESETS, RegionTraining
 
-    parser = _command(
-        commands,
-        "train-regions",
-        _train_regions,
-        "Train a region classifier: one patch predicts a label of the whole face.",
-    )
     _add_data(parser)
     parser.add_argument(
         "--attribute", required=True, help="attribute to predict, or 'all' for those the drawn faces bundle"
@@ -151,7 +188,7 @@ def _train_regions(options: argparse.Namespace) -> dict[str, Any]:
     for attribute in PART_OF if options.attribute == "all" else (options.attribute,):
         job = RegionJob(data=_source(options.data), attribute=attribute, training=training, device=options.device)
         run = load_run(
-            run_here(REGIONS, job.model_dump(mode="json"), name=f"regions {attribute}", listener=_listener())
+            run_here(REGIONS, job.model_dump(mode="json"), name=f"regions {attribute}", listener=_tell_events())
         )
         _check_ended(run)
         about = read_json(run.path / "regions.json")
@@ -165,12 +202,9 @@ def _train_regions(options: argparse.Namespace) -> dict[str, Any]:
     return {"trained": trained, "shown": "\n".join(lines)}
 
 
-def _add_attribute(commands: Commands) -> None:
+def _add_attribute_arguments(parser: argparse.ArgumentParser) -> None:
     from fairsal_core.regions import MEASURES
 
-    parser = _command(
-        commands, "attribute", _attribute, "Map where in one image, or on average, an attribute can be read off."
-    )
     parser.add_argument(
         "--image", type=Path, help="a PNG, JPEG or WebP portrait; without it: the mean over --sample faces of --data"
     )
@@ -263,11 +297,10 @@ def _chosen_faces(options: argparse.Namespace, attribute: str) -> Any:
     return faces.sample(options.sample) if options.sample > 0 else faces
 
 
-def _add_run(commands: Commands) -> None:
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     from fairsal_core.classifiers import ClassifierTraining
     from fairsal_core.experiments import PRESETS, AttentionSettings, ExperimentConfig
 
-    parser = _command(commands, "run", _run, "Run an experiment: train every variant, evaluate it clean and treated.")
     parser.add_argument(
         "--preset", choices=sorted(PRESETS), help="settings to start from; the options below change them"
     )
@@ -300,13 +333,10 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     return _run_result(load_run(path))
 
 
-def _add_sweep(commands: Commands) -> None:
+def _add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     from fairsal_core.classifiers import ClassifierTraining
     from fairsal_core.experiments import SWEEPS, ExperimentConfig
 
-    parser = _command(
-        commands, "sweep", _sweep, "Run many experiments, reuse those that are finished, and print one table of all."
-    )
     parser.add_argument("--preset", choices=sorted(SWEEPS), help="sweep to start from; the options below change it")
     parser.add_argument("--config", type=Path, help="JSON file with a sweep: name, base, trials, grid, fit")
     parser.add_argument(
@@ -370,15 +400,9 @@ def _over(settings: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {**settings, **given, **({"training": training} if training else {})}
 
 
-def _add_mitigate(commands: Commands) -> None:
+def _add_mitigate_arguments(parser: argparse.ArgumentParser) -> None:
     from fairsal_core.mitigation import METHODS
 
-    parser = _command(
-        commands,
-        "mitigate",
-        _mitigate,
-        "Apply mitigation methods to the original of a finished run: a new run with its variants and the methods'.",
-    )
     parser.add_argument("run", help="a finished experiment")
     parser.add_argument(
         "--methods",
@@ -408,13 +432,10 @@ def _mitigate(options: argparse.Namespace) -> dict[str, Any]:
     return {**result, "parent": parent.id, "methods": about, "shown": "\n".join([*lines, "", result["shown"]])}
 
 
-def _add_explain(commands: Commands) -> None:
+def _add_explain_arguments(parser: argparse.ArgumentParser) -> None:
     from fairsal_core.experiments import AttentionSettings
     from fairsal_core.saliency import EXPLAINERS
 
-    parser = _command(
-        commands, "explain", _explain, "Explain the classifiers of a finished run, and measure their attention."
-    )
     parser.add_argument("run", help="a finished experiment")
     parser.add_argument(
         "--method",
@@ -469,8 +490,7 @@ def _tell_events() -> Callable[[Any], None]:
     return listener
 
 
-def _add_runs(commands: Commands) -> None:
-    parser = _command(commands, "runs", _runs, "List the runs, or show, cancel, resume or delete one.")
+def _add_runs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "id",
         nargs="?",
@@ -508,10 +528,7 @@ def _runs(options: argparse.Namespace) -> dict[str, Any]:
     return _run_result(load_run(path))
 
 
-def _add_report(commands: Commands) -> None:
-    parser = _command(
-        commands, "report", _report, "Write a finished run as one HTML file, with its tables and model cards."
-    )
+def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", help="a finished run")
     parser.add_argument("--out", type=Path, help="folder to write into (default: the run's own folder, report/)")
     parser.add_argument(
@@ -615,11 +632,6 @@ def _source(data: str) -> str:
     from fairsal_core.faces import DEMO
 
     return data if data == DEMO else str(Path(data).expanduser().resolve())
-
-
-def _listener() -> Callable[[Any], None]:
-    tell = show_progress()
-    return lambda event: tell(event.fraction, 1, f"{event.stage}: {event.message}" if event.message else event.stage)
 
 
 def _check_ended(run: Any) -> None:

@@ -9,6 +9,8 @@ Coordinates: faces are drawn around the point between the eyes, x to the right a
 """
 
 import colorsys
+import gc
+import io
 import math
 import os
 import random
@@ -250,7 +252,7 @@ def _mix(first: Colour, second: Colour, share: float) -> Colour:
 
 
 def _within(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
+    return low if value < low else high if value > high else value
 
 
 def _shade(colour: Colour, factor: float) -> Colour:
@@ -401,7 +403,7 @@ class _Canvas:
         self._name = ImageDraw.Draw(self.parts)
         self._frame = _Frame(1.0, 0.0, (0.0, 0.0))
         self._outlines: list[Points] = []
-        self._drawings: list[Callable[[list[float]], None]] = []
+        self._drawings: list[tuple[Callable[..., None], Callable[..., None], tuple[Any, ...], str | None]] = []
 
     def place(self, frame: _Frame) -> None:
         """Draw what follows in this frame."""
@@ -414,9 +416,12 @@ class _Canvas:
             return
         flat = (self._frame(np.concatenate(self._outlines)) * _OVERSAMPLING).ravel().tolist()
         start = 0
-        for outline, draw in zip(self._outlines, self._drawings, strict=True):
+        for outline, (draw, name, settings, part) in zip(self._outlines, self._drawings, strict=True):
             end = start + 2 * len(outline)
-            draw(flat[start:end])
+            points = flat[start:end]
+            draw(points, *settings)
+            if part is not None:
+                name(points, PARTS[part], *settings[1:])
             start = end
         self._outlines.clear()
         self._drawings.clear()
@@ -426,28 +431,15 @@ class _Canvas:
 
         What lies wholly within its own part is decoration too: naming the same pixels twice takes time and changes none.
         """
-        paint, ink = self._ink(colour, alpha)
-
-        def draw(flat: list[float]) -> None:
-            paint.polygon(flat, fill=ink)
-            if part is not None:
-                self._name.polygon(flat, fill=PARTS[part])
-
+        pen, ink = self._ink(colour, alpha)
         self._outlines.append(outline)
-        self._drawings.append(draw)
+        self._drawings.append((pen.polygon, self._name.polygon, (ink,), part))
 
     def stroke(self, line: Points, colour: Colour, width: float, part: str | None = None, alpha: float = 1.0) -> None:
         """Draw a line, (n, 2), of this width."""
-        paint, ink = self._ink(colour, alpha)
-        wide = max(round(width * _OVERSAMPLING), 1)
-
-        def draw(flat: list[float]) -> None:
-            paint.line(flat, fill=ink, width=wide)
-            if part is not None:
-                self._name.line(flat, fill=PARTS[part], width=wide)
-
+        pen, ink = self._ink(colour, alpha)
         self._outlines.append(line)
-        self._drawings.append(draw)
+        self._drawings.append((pen.line, self._name.line, (ink, max(round(width * _OVERSAMPLING), 1)), part))
 
     def strokes(self, lines: Points, colours: Sequence[Colour], width: float, part: str) -> None:
         """Draw several lines, (m, n, 2), in these colours in turn."""
@@ -749,6 +741,9 @@ def _draw_head(canvas: _Canvas, head: _Head, streams: _Streams) -> None:
 # --------------------------------------------------------------------------------------------------------------- hair
 
 
+_DOWN = np.linspace(0, 1, 6)  # from the temple to the ends
+
+
 @dataclass(frozen=True)
 class _Hair:
     colour: Colour
@@ -764,14 +759,15 @@ class _Hair:
     locks: bool
     strands: int
 
-    def side(self, side: int, levels: int = 6) -> Points:
-        """Return the outer edge from the temple down to the ends, (levels, 2)."""
-        share = np.linspace(0, 1, levels)
-        y = -26 + (self.length + 26) * share
-        reach = np.clip((self.length - 10) / 60, 0, 1)
-        x = self.half_width + self.flare * reach * share + self.wave * np.sin(self.phase + side + 9 * share)
-        x -= (1 - reach) * 6 * share**2
-        return np.stack([side * x, y], axis=1)
+    def side(self, side: int) -> Points:
+        """Return the outer edge from the temple down to the ends, (6, 2)."""
+        reach = _within((self.length - 10) / 60, 0, 1)
+        edge = np.empty((len(_DOWN), 2))
+        edge[:, 1] = -26 + (self.length + 26) * _DOWN
+        x = self.wave * np.sin(9 * _DOWN + (self.phase + side))
+        x += self.half_width + (self.flare * reach) * _DOWN - ((1 - reach) * 6) * _DOWN**2
+        edge[:, 0] = side * x
+        return edge
 
 
 def _hair(streams: _Streams, labels: Mapping[str, bool]) -> _Hair:
@@ -859,8 +855,7 @@ def _hairline(hair: _Hair) -> list[tuple[float, float]]:
 
 
 # A quadratic Bezier curve: the weights of its start, its bend and its end, (6, 3).
-_ALONG = np.linspace(0, 1, 6)
-_BENT = np.stack([(1 - _ALONG) ** 2, 2 * _ALONG * (1 - _ALONG), _ALONG**2], axis=1)
+_BENT = np.stack([(1 - _DOWN) ** 2, 2 * _DOWN * (1 - _DOWN), _DOWN**2], axis=1)
 
 
 def _draw_strands(canvas: _Canvas, hair: _Hair, outer: Points, inner: Points) -> None:
@@ -872,12 +867,14 @@ def _draw_strands(canvas: _Canvas, hair: _Hair, outer: Points, inner: Points) ->
     canvas.strokes(_BENT @ knots, (_shade(hair.colour, 0.9), _shade(hair.colour, 1.09)), 1.0, "hair")
 
 
+_LOCK = np.interp(np.linspace(0, 1, len(_open_weights(len(_DOWN)))), [0, 0.5, 1], [5, 11, 3])  # its thickness
+
+
 def _draw_locks(canvas: _Canvas, hair: _Hair) -> None:
     for side in (-1, 1):
         outer = _open(hair.side(side))
         inner = outer.copy()
-        thick = np.interp(np.linspace(0, 1, len(outer)), [0, 0.5, 1], [5, 11, 3])
-        inner[:, 0] -= side * thick
+        inner[:, 0] -= side * _LOCK
         canvas.fill(np.concatenate([outer, inner[::-1]]), _shade(hair.colour, 0.95), "hair")
         strands = np.stack([outer * (1 - share) + inner * share for share in (0.3, 0.65)])
         canvas.strokes(strands, (_shade(hair.colour, 1.05), _shade(hair.colour, 0.83)), 1.0, "hair")
@@ -915,6 +912,9 @@ def _draw_eyes(canvas: _Canvas, head: _Head, streams: _Streams, labels: Mapping[
         canvas.stroke(_moved(lid, 0, -3.4), _shade(head.skin, 0.72), 0.9, alpha=0.8)
 
 
+_TAPER = np.interp(np.linspace(0, 1, len(_open_weights(4))), [0, 0.3, 1], [0.85, 1.0, 0.25])[:, None]
+
+
 def _draw_brows(canvas: _Canvas, head: _Head, rng: random.Random, labels: Mapping[str, bool]) -> None:
     """Draw the brows, in a colour that does not depend on the hair's: hair colour is to be read off the hair alone."""
     thick = _within(3.5 + 0.85 * _cue(rng, "brow", labels["Male"]), 1.3, 6.5)
@@ -923,7 +923,7 @@ def _draw_brows(canvas: _Canvas, head: _Head, rng: random.Random, labels: Mappin
     colour = _hsv(rng.uniform(0.03, 0.1), rng.uniform(0.2, 0.6), rng.uniform(0.12, 0.42))
     for side, part in ((1, "l_brow"), (-1, "r_brow")):
         top = _open([(-10.5, slant), (-2, -arch), (5, -arch - 0.3), (12, 1.2 - slant)])
-        taper = np.interp(np.linspace(0, 1, len(top)), [0, 0.3, 1], [0.85, 1.0, 0.25])[:, None] * (0, thick)
+        taper = _TAPER * (0, thick)
         brow = np.concatenate([top - taper / 2, (top + taper / 2)[::-1]])
         canvas.fill(_moved(_flipped(brow, side), 19.5 * side + head.across(3.0), y), colour, part)
 
@@ -1381,14 +1381,18 @@ def _draw_in_processes(folder: Path, count: int, seed: int, progress: Progress, 
     would take each helper longer than a hundred faces.
     """
     source = str(Path(fairsal_core.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")])),
+        "PILLOW_BLOCKS_MAX": "16",  # keep the memory of one picture for the next
+    }
     arguments = [[str(folder), str(seed), str(first), str(count), str(workers)] for first in range(1, workers + 1)]
     processes = [subprocess.Popen([sys.executable, "-P", __file__, *share], env=environment) for share in arguments]
     try:
         while any(process.poll() is None for process in processes):
             # A face's parts are written after its picture.
             progress(sum(1 for _ in os.scandir(folder / "parts")), count, "drawing demo faces")
-            time.sleep(0.2)
+            time.sleep(0.5)  # counting thousands of files takes time from the drawing
     finally:
         for process in processes:
             process.kill()
@@ -1400,6 +1404,8 @@ def _draw_in_processes(folder: Path, count: int, seed: int, progress: Progress, 
 
 def draw_share(folder: str, seed: str, first: str, count: str, step: str) -> None:
     """Draw every `step`-th face from `first` to `count`: what a helper process does, its arguments as text."""
+    # Drawing leaves no reference cycles behind, and looking for some takes a tenth of its time.
+    gc.disable()
     for index in range(int(first), int(count) + 1, int(step)):
         _draw_chunk(Path(folder), int(seed), index, index + 1)
 
@@ -1412,7 +1418,9 @@ def _draw_chunk(folder: Path, seed: int, first: int, end: int) -> None:
     for index in range(first, end):
         face = draw_face(seed, index)
         quality = _Streams(seed, index)("jpeg").randrange(72, 94)
-        face.image.save(folder / "img_align_celeba" / f"{index:06d}.jpg", quality=quality)
+        picture = io.BytesIO()  # Pillow writes to a file in many small pieces
+        face.image.save(picture, "JPEG", quality=quality)
+        (folder / "img_align_celeba" / f"{index:06d}.jpg").write_bytes(picture.getbuffer())
         (folder / "parts" / f"{index:06d}.png").write_bytes(_png(face.parts))
 
 
@@ -1421,7 +1429,9 @@ def _png(parts: Image.Image) -> bytes:
     rows = np.zeros((parts.height, 1 + parts.width), dtype=np.uint8)  # each row starts with its filter: 0, none
     rows[:, 1:] = np.asarray(parts)
     header = struct.pack(">IIBBBBB", parts.width, parts.height, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
+    packer = zlib.compressobj(1, strategy=zlib.Z_RLE)  # a row is a few runs: nothing else is worth looking for
+    body = packer.compress(rows.tobytes()) + packer.flush()
+    chunks = ((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
