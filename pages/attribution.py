@@ -33,7 +33,7 @@ from pages.components.pictures import portrait, to_bytes
 from pages.components.region_jobs import map_section, training_section, watch_job
 from pages.components.takeaway import offer_maps
 from pages.components.tour import tour_bar
-from pages.components.watch import describe_duration
+from pages.components.words import describe_duration
 
 MEAN_OVER = 200
 MOST_FACES = 6

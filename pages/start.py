@@ -38,7 +38,7 @@ with ways[2]:
     st.write("Accuracy and attention of every variant, subgroup by subgroup, clean and treated, with intervals.")
     st.page_link("pages/comparison.py", label="Open Comparison", icon=":material/balance:")
 
-# What reads runs and faces brings torch, which takes seconds: after everything that can be read meanwhile.
+# What reads runs and faces brings pandas: after everything that can be read meanwhile.
 from pages.components.notes import label_note  # noqa: E402
 from pages.components.runs import show_recent  # noqa: E402
 from pages.components.tour import STEPS, tour_link  # noqa: E402

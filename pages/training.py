@@ -30,7 +30,8 @@ from pages.components.preview import preview_section
 from pages.components.run_notes import run_notes
 from pages.components.sweeps import sweep_form
 from pages.components.tour import tour_bar, tour_step
-from pages.components.watch import describe_duration, watch_run
+from pages.components.watch import watch_run
+from pages.components.words import describe_duration
 
 
 def checked(content: dict[str, Any], faces: FaceDataset) -> tuple[ExperimentConfig, list[Variant]] | None:

@@ -6,7 +6,8 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import ATTRIBUTION, REGIONS, MapJob, RegionJob, checked_settings, start
 from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import NETWORKS, REGION_PRESETS, RegionClassifier, RegionTraining
-from pages.components.watch import describe_duration, watch_run
+from pages.components.watch import watch_run
+from pages.components.words import describe_duration
 
 _JOB = "job"  # the run that this page shows, in its link
 

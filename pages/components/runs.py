@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fairsal_core.experiments import TERMINAL, Run, list_runs
-from pages.components.watch import STATE_COLOURS, describe_duration
+from pages.components.words import STATE_COLOURS, describe_duration
 
 
 def show_recent(count: int) -> None:

@@ -18,31 +18,7 @@ from fairsal_core.experiments import (
 )
 from pages.components.curves import show_curves
 from pages.components.sweeps import show_sweep
-
-STATE_COLOURS = {
-    "queued": "gray",
-    "running": "blue",
-    "finished": "green",
-    "failed": "red",
-    "cancelled": "orange",
-    "interrupted": "orange",
-}
-
-
-def describe_duration(seconds: float) -> str:
-    """Return seconds in words.
-
-    Examples
-    --------
-    >>> describe_duration(42), describe_duration(125), describe_duration(7260)
-    ('42 s', '2 min 5 s', '2 h 1 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+from pages.components.words import STATE_COLOURS, describe_duration
 
 
 def watch_run(run_id: str) -> None:
