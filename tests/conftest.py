@@ -26,6 +26,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs on every core, a thread each; what is picked by hand runs here, where a debugger can stop it."""
+    if config.args != config.getini("testpaths"):
+        return 0
+    os.environ["OMP_NUM_THREADS"] = "1"  # two processes of two threads on two cores are several times slower
+    return os.cpu_count() or 1
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """No test touches ./workspace: artifacts, runs and data sets go to a folder of this session."""
