@@ -16,7 +16,7 @@ from fairsal_core.classifiers import Shift, insert, remove
 from fairsal_core.mitigation.base import Applied, Batch, LabelledFaces, device_of
 from fairsal_core.mitigation.cav import Cav
 from fairsal_core.mitigation.clarc import TunedConceptSettings, about, concept_directions, concept_layers
-from fairsal_core.mitigation.layers import parameters_behind
+from fairsal_core.mitigation.layers import layers_up_to
 from fairsal_core.mitigation.search import Search
 from fairsal_core.mitigation.tuning import classification_loss, logits_of, tune
 from fairsal_core.progress import Progress, silent
@@ -89,7 +89,7 @@ def train_augmented(
     seed: int,
 ) -> None:
     """Fine-tune what lies behind a layer, in place, while a share of the images is given the concept there."""
-    parameters = parameters_behind(candidate, layer, fit.images)
+    frozen = layers_up_to(candidate, layer, fit.images)
     direction, with_, _ = cav.tensors(device_of(candidate))
     insert(candidate, layer, RandomShift(direction, with_, share))
 
@@ -99,6 +99,6 @@ def train_augmented(
         return loss.detach()
 
     try:
-        tune(candidate, fit, settings, step, seed=seed, parameters=parameters)
+        tune(candidate, fit, settings, step, seed=seed, frozen=frozen)
     finally:
         remove(candidate, layer)

@@ -47,6 +47,22 @@ def outputs_of(
             handle.remove()
 
 
+@contextmanager
+def cut_at(classifier: nn.Module, layer: str) -> Iterator[dict[str, Tensor]]:
+    """Collect what a layer gives at each pass, as `outputs_of` does, and let no gradient go back further than that."""
+    collected: dict[str, Tensor] = {}
+
+    def cut(module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
+        collected[layer] = output.detach().requires_grad_()
+        return collected[layer].clone()  # which a later layer may change in place
+
+    handle = find_layer(classifier, layer).register_forward_hook(cut)
+    try:
+        yield collected
+    finally:
+        handle.remove()
+
+
 @torch.no_grad()
 def trace(classifier: nn.Module, images: NDArray[np.uint8]) -> list[Layer]:
     """Return the layers in the order in which they finish on an image: a block after what is in it.
@@ -118,12 +134,10 @@ def output_layer(classifier: nn.Module, images: NDArray[np.uint8]) -> str:
     return _leaves(classifier, images)[-1].name
 
 
-def parameters_behind(classifier: nn.Module, layer: str, images: NDArray[np.uint8]) -> list[nn.Parameter]:
-    """Return the parameters of what comes after a layer."""
+def layers_up_to(classifier: nn.Module, layer: str, images: NDArray[np.uint8]) -> list[str]:
+    """Return the layers that have given their output when this one has: itself, those before it, and what is in them."""
     finished = [found.name for found in trace(classifier, images)]
-    up_to = set(finished[: finished.index(layer) + 1])
-    own = {id(parameter) for name in up_to for parameter in classifier.get_submodule(name).parameters()}
-    return [parameter for parameter in classifier.parameters() if id(parameter) not in own]
+    return finished[: finished.index(layer) + 1]
 
 
 @torch.no_grad()

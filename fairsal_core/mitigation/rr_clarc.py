@@ -2,6 +2,7 @@
 concept did: cross-entropy + lambda * mean (grad_a s . v)^2.
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from fairsal_core.mitigation.base import Applied, Batch, LabelledFaces, device_of
 from fairsal_core.mitigation.cav import Cav
 from fairsal_core.mitigation.clarc import TunedConceptSettings, about, concept_directions, concept_layers
-from fairsal_core.mitigation.layers import outputs_of, parameters_behind
+from fairsal_core.mitigation.layers import cut_at, layers_up_to, outputs_of
 from fairsal_core.mitigation.search import Search
 from fairsal_core.mitigation.tuning import classification_loss, tune
 from fairsal_core.progress import Progress, silent
@@ -41,6 +42,8 @@ def rr_clarc(
     penalised, and the penalty along the new direction need not fall.
     """
     layers = concept_layers(classifier, fit, settings)
+    behind = settings.trained == "behind_the_cav"
+    cavs = concept_directions(classifier, layers, fit, validation, settings.estimator) if behind else {}
     search = Search(classifier, validation, settings.tolerance)
     first = sorted(settings.lambdas)[len(settings.lambdas) // 2]
     others = [weight for weight in settings.lambdas if weight != first]
@@ -49,7 +52,16 @@ def rr_clarc(
     def attempt(layer: str, weight: float) -> None:
         search.attempt(
             {"layer": layer, "lambda": weight},
-            lambda candidate: train_right_reasons(candidate, layer, fit, validation, settings, weight, seed),
+            partial(
+                train_right_reasons,
+                layer=layer,
+                fit=fit,
+                validation=validation,
+                settings=settings,
+                weight=weight,
+                seed=seed,
+                cav=cavs.get(layer),
+            ),
         )
 
     for done, layer in enumerate(layers):
@@ -96,11 +108,14 @@ def train_right_reasons(
     settings: RRClarcSettings,
     weight: float,
     seed: int,
+    cav: Cav | None = None,
 ) -> tuple[Cav, float, float]:
-    """Fine-tune in place; return the last CAV, and the mean penalty in the first and in the last epoch."""
+    """Fine-tune in place; return the last CAV, and the mean penalty in the first and in the last epoch.
+
+    `cav` is the candidate's, if it is known already.
+    """
     behind = settings.trained == "behind_the_cav"
-    parameters = parameters_behind(candidate, layer, fit.images) if behind else None
-    cav: Cav | None = None
+    frozen = layers_up_to(candidate, layer, fit.images) if behind else ()
     penalties: list[list[float]] = []
 
     def look_again() -> None:
@@ -109,20 +124,20 @@ def train_right_reasons(
         if cav is None or not behind:
             cav = concept_directions(candidate, [layer], fit, validation, settings.estimator)[layer]
 
-    with outputs_of(candidate, [layer]) as outputs:
+    # Where nothing before the CAV is trained, no gradient has to go there: that would be most of the work.
+    with cut_at(candidate, layer) if behind else outputs_of(candidate, [layer]) as outputs:
 
         def step(batch: Batch) -> Tensor:
             assert cav is not None
-            # Where nothing before the CAV is trained, its activations would have no graph to differentiate along.
-            logits = candidate(batch.images.requires_grad_(behind))
+            logits = candidate(batch.images)
             direction, with_, without = cav.tensors(device_of(candidate))
             penalty = concept_penalty(outputs[layer], logits, direction, float(with_ - without))
             loss = classification_loss(logits, batch.target) + weight * penalty
-            loss.backward()
+            loss.backward(inputs=[weights for weights in candidate.parameters() if weights.requires_grad])
             penalties[-1].append(float(penalty.detach()))
             return loss.detach()
 
-        tune(candidate, fit, settings, step, seed=seed, parameters=parameters, epoch_begins=look_again)
+        tune(candidate, fit, settings, step, seed=seed, frozen=frozen, epoch_begins=look_again)
     assert cav is not None
     first, last = (sum(values) / len(values) for values in (penalties[0], penalties[-1]))
     return cav, first, last

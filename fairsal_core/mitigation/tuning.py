@@ -28,7 +28,7 @@ def tune(
     step: Callable[[Batch], Tensor],
     *,
     seed: int,
-    parameters: Sequence[nn.Parameter] | None = None,
+    frozen: Sequence[str] = (),
     epoch_begins: Callable[[], None] | None = None,
     progress: Progress = silent,
 ) -> None:
@@ -46,22 +46,25 @@ def tune(
         Fills the parameters' gradients for a batch, and returns the loss.
     seed : int
         Fixes order and dropout.
-    parameters : sequence of parameters, optional
-        What to train; all by default.
+    frozen : sequence of str
+        Layers that are not trained and stay in eval mode: what they give is what a CAV was estimated on.
     epoch_begins : callable, optional
         Called before each epoch, with the classifier in eval mode.
 
     Raises
     ------
     FairsalError
-        If the loss stops being a number.
+        If no weights are left to train, or the loss stops being a number.
     """
     torch.manual_seed(seed)
-    chosen = list(classifier.parameters()) if parameters is None else list(parameters)
+    still = [classifier.get_submodule(name) for name in frozen]
     kept = {parameter: parameter.requires_grad for parameter in classifier.parameters()}
-    training = {id(parameter) for parameter in chosen}
+    fixed = {parameter for module in still for parameter in module.parameters()}
+    chosen = [parameter for parameter in kept if parameter not in fixed]
+    if not chosen:
+        raise FairsalError(f"Behind layer {frozen[-1]} there are no weights to train; choose an earlier layer.")
     for parameter in kept:
-        parameter.requires_grad_(id(parameter) in training)
+        parameter.requires_grad_(parameter not in fixed)
     optimiser = torch.optim.Adam(chosen, lr=settings.learning_rate)
     shuffle = torch.Generator().manual_seed(seed)
     try:
@@ -69,6 +72,8 @@ def tune(
             if epoch_begins is not None:
                 epoch_begins()
             to_training_mode(classifier)
+            for module in still:
+                module.eval()
             for batch in batches(faces, settings.batch_size, shuffle, device_of(classifier)):
                 optimiser.zero_grad(set_to_none=True)
                 loss = step(batch)

@@ -9,7 +9,7 @@ from torch import nn
 from fairsal_core.classifiers import Corrected, Erasure, Shift, build_classifier, insert, remove
 from fairsal_core.errors import FairsalError
 from fairsal_core.mitigation import mean_activations, stages
-from fairsal_core.mitigation.layers import feature_layer, output_layer, outputs_of, parameters_behind, trace
+from fairsal_core.mitigation.layers import cut_at, feature_layer, layers_up_to, output_layer, outputs_of, trace
 from fairsal_core.tensors import Normalise, to_unit
 from tests.helpers import noise_images
 from tests.mitigation.networks import FEATURES, LAST_STAGE, OUTPUT, toy_network
@@ -65,18 +65,20 @@ def test_outputs_are_read_before_a_later_layer_changes_them_in_place() -> None:
     assert float(lowest["0"]) < 0
 
 
-def test_parameters_behind_a_layer() -> None:
+def test_layers_up_to_one() -> None:
     network = toy_network()
-    names = {id(parameter): name for name, parameter in network.named_parameters()}
-    behind = [names[id(parameter)] for parameter in parameters_behind(network, LAST_STAGE, noise_images(1, size=16))]
-    assert behind == ["12.weight", "12.bias", "15.weight", "15.bias"]
+    assert layers_up_to(network, LAST_STAGE, noise_images(1, size=16)) == [str(number) for number in range(10)]
 
 
-def test_parameters_behind_a_residual_block_are_those_of_later_blocks() -> None:
+def test_layers_up_to_a_residual_block_are_all_before_it_and_in_it() -> None:
     network = torchvision.models.resnet18(num_classes=2).eval()
-    behind = {id(parameter) for parameter in parameters_behind(network, "layer3", IMAGES)}
-    expected = {id(parameter) for part in (network.layer4, network.fc) for parameter in part.parameters()}
-    assert behind == expected
+    frozen = {
+        parameter
+        for name in layers_up_to(network, "layer3", IMAGES)
+        for parameter in network.get_submodule(name).parameters()
+    }
+    behind = {parameter for part in (network.layer4, network.fc) for parameter in part.parameters()}
+    assert frozen == set(network.parameters()) - behind
 
 
 def test_before_during_and_after_a_correction() -> None:
@@ -104,3 +106,27 @@ def test_a_corrected_layer_counts_as_one_layer() -> None:
     assert [layer.name for layer in trace(network, images)] == plain
     assert feature_layer(network, images) == FEATURES
     assert output_layer(network, images) == OUTPUT
+
+
+def test_gradients_end_at_a_cut() -> None:
+    network, images = toy_network(), to_unit(torch.from_numpy(noise_images(4, size=16)))
+    expected, pixels = network(images), images.requires_grad_()
+    with cut_at(network, LAST_STAGE) as outputs:
+        logits = network(pixels)
+    assert hooks(network) == 0
+    assert torch.equal(logits, expected)
+    logits.sum().backward()
+    assert outputs[LAST_STAGE].grad is not None
+    assert pixels.grad is None
+    reached = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
+    assert reached == {"12.weight", "12.bias", "15.weight", "15.bias"}
+
+
+def test_a_layer_behind_a_cut_may_work_in_place() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(2 * 14 * 14, 2)).eval()
+    images = torch.rand(2, 3, 16, 16)
+    expected, activations = network(images), network[0](images)
+    with cut_at(network, "0") as outputs:
+        logits = network(images)
+    assert torch.equal(logits, expected)
+    assert torch.equal(outputs["0"], activations)

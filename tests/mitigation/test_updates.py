@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from fairsal_core.classifiers import Shift, insert
+from fairsal_core.errors import FairsalError
 from fairsal_core.mitigation import LabelledFaces, concept_directions, tuning
 from fairsal_core.mitigation.a_clarc import AClarcSettings, RandomShift, train_augmented
+from fairsal_core.mitigation.base import Batch
 from fairsal_core.mitigation.layers import outputs_of
 from fairsal_core.mitigation.leace import erasure
 from fairsal_core.mitigation.rr_clarc import RRClarcSettings, concept_penalty, train_right_reasons
@@ -210,6 +212,24 @@ class TestRightReason:
         settings = RRClarcSettings(epochs=1, learning_rate=2e-3, trained="all_layers")
         train_right_reasons(candidate, LAST_STAGE, fit, validation, settings, 10.0, seed=0)
         assert not torch.equal(candidate.get_parameter("1.weight"), biased.get_parameter("1.weight"))
+
+
+def test_frozen_layers_stay_in_eval_mode_and_the_others_are_trained(biased: nn.Module, fit: LabelledFaces) -> None:
+    candidate, settings = copy.deepcopy(biased), AClarcSettings(epochs=1)
+    modes: set[tuple[bool, ...]] = set()
+
+    def step(batch: Batch) -> Tensor:
+        modes.add(tuple(module.training for module in candidate))  # type: ignore[union-attr]
+        loss = classification_loss(candidate(batch.images), batch.target)
+        loss.backward()
+        return loss.detach()
+
+    tuning.tune(candidate, fit, settings, step, seed=0, frozen=[str(number) for number in range(10)])
+    assert modes == {(*[False] * 10, *[True] * 6)}
+    assert not any(module.training for module in candidate.modules())
+    assert all(parameter.requires_grad for parameter in candidate.parameters())
+    with pytest.raises(FairsalError, match="Behind layer 15 there are no weights to train"):
+        tuning.tune(candidate, fit, settings, step, seed=0, frozen=[str(number) for number in range(16)])
 
 
 class TestLeace:
