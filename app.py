@@ -7,6 +7,9 @@ from pages.components.login import require_login
 st.set_page_config(page_title="fairsal", page_icon="🔎", layout="wide")
 require_login()
 
+# The dark theme's blue is light, to be read as text; the white names of chosen options need a dark one under them.
+st.html("<style>[data-testid=stMultiSelectTagsContainer] [data-tag] { background-color: #2456a6 }</style>")
+
 st.navigation(
     [
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),

@@ -20,7 +20,11 @@ def calibration_section(classifier: RegionClassifier) -> None:
             with column:
                 title = "As trained" if name == "before" else f"Logits divided by {about['temperature']:g}"
                 st.markdown(f"**{title}** · ECE {about[name]['ece']:.3f}")
-                st.plotly_chart(_diagram(about[name]), key=f"calibration-{name}", width="stretch")
+                st.plotly_chart(
+                    _diagram(about[name]),
+                    key=f"calibration-{name}",
+                    alt=f"Reliability diagram, {title.lower()}; the numbers are in the table below",
+                )
         st.caption(
             f"Top-label expected calibration error, 100 bins, over {about['patches']:,} patches of {about['faces']:,} "
             "validation faces: points on the line mean that a patch is right as often as it is sure. Bars: how many patches."

@@ -18,21 +18,31 @@ def show_curves(events: Sequence[Event]) -> None:
     columns = st.columns(3)
     with columns[0]:
         st.caption("Training loss per epoch")
-        st.line_chart(table, x="epoch", y=LOSS, color="variant", height=220)
+        st.line_chart(
+            table, x="epoch", y=LOSS, color="variant", height=220, alt=f"Training loss per epoch: {_ends(table, LOSS)}"
+        )
     if GAP not in table:
         return
     last = table["variant"].iloc[-1]
     cells = [name for name in table.columns if name not in ("variant", "epoch", LOSS, GAP, PACE)]
     with columns[1]:
         st.caption("Gap on a few clean validation faces")
-        st.line_chart(table, x="epoch", y=GAP, color="variant", height=220)
+        st.line_chart(table, x="epoch", y=GAP, color="variant", height=220, alt=f"Gap per epoch: {_ends(table, GAP)}")
     with columns[2]:
         st.caption(f"Accuracy of the four cells, {last}")
-        st.line_chart(table[table["variant"] == last], x="epoch", y=cells, height=220)
+        ended = table[table["variant"] == last]
+        said = ", ".join(f"{cell} {ended[cell].iloc[-1]:.2f}" for cell in cells)
+        st.line_chart(ended, x="epoch", y=cells, height=220, alt=f"Accuracy per epoch, in the last one: {said}")
     pace = table[PACE].iloc[-1]
     st.caption(
         f"{pace:,.0f} images/s in the last epoch. The validation curves are rough: a few faces a cell, no interval."
     )
+
+
+def _ends(table: pd.DataFrame, number: str) -> str:
+    """Return where each variant's curve ends, in words."""
+    last = table.groupby("variant", sort=False)[number].last()
+    return "in the last one " + ", ".join(f"{variant} {value:.3f}" for variant, value in last.items())
 
 
 def epochs_of(events: Sequence[Event]) -> pd.DataFrame:

@@ -125,7 +125,6 @@ def choose_desk(audit: Audit, evaluations: Sequence[str]) -> Desk:
             key="also",
             bind="query-params",
             placeholder="None" if others else "No other run on the same data",
-            disabled=not others,
             help="Finished runs with the same faces, target, confounder and test set.",
         )
     entries = [

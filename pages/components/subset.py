@@ -42,7 +42,7 @@ def subset_table(counts: CellCounts, available: CellCounts, target: str, confoun
         }
         for has_target in (True, False)
     }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("faces")
 
 
 def _say_what_fits(counts: CellCounts, available: CellCounts) -> None:

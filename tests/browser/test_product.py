@@ -48,57 +48,6 @@ def test_not_one_request_leaves_the_machine(themed: BrowserContext, drawn_server
     assert outside == []
 
 
-NAMELESS = """() => [...document.querySelectorAll('img, button, a[href], input, select, textarea, [role=slider], [role=img]')]
-  .filter(e => e.checkVisibility({ visibilityProperty: true }) && !e.closest('[aria-hidden=true]') && e.type !== 'hidden')
-  .filter(e => {
-    if (e.tagName === 'IMG') return !e.hasAttribute('alt')
-    const label = e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.getAttribute('title')
-    const inside = (e.textContent || '').trim() || [...e.querySelectorAll('img[alt]')].some(i => i.alt)
-    const around = (e.labels && e.labels.length) || e.closest('label')
-    return !label && !inside && !around && !e.getAttribute('placeholder')
-  })
-  .map(e => e.outerHTML.slice(0, 160))"""
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_everything_on_a_page_has_a_name(themed: BrowserContext, drawn_server: str, name: str) -> None:
-    page = themed.new_page()
-    page.goto(f"{drawn_server}/{name}")
-    wait(page)
-    assert page.evaluate(NAMELESS) == []
-    assert page.get_by_role("heading", level=1).count() == 1
-
-
-CONTRAST = """() => {
-  const linear = v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 }
-  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
-  const parse = colour => { const [r, g, b, a = 1] = (colour.match(/[\\d.]+/g) || []).map(Number); return { rgb: [r, g, b], a } }
-  const over = (top, under) => top.rgb.map((v, i) => v * top.a + under[i] * (1 - top.a))
-  const ground = e => {
-    if (!e) return [255, 255, 255]
-    const colour = parse(getComputedStyle(e).backgroundColor)
-    return colour.a === 1 ? colour.rgb : over(colour, ground(e.parentElement))
-  }
-  const main = document.querySelector('[data-testid=stMain]')
-  return [...main.querySelectorAll('p, h1, h2, h3')]
-    .filter(e => e.checkVisibility() && e.textContent.trim())
-    .filter(e => !e.closest('[disabled], [aria-disabled=true], [data-testid=stSlider]'))
-    .map(e => {
-      const back = ground(e), front = light(over(parse(getComputedStyle(e).color), back)), behind = light(back)
-      return { text: e.textContent.slice(0, 60), ratio: (Math.max(front, behind) + 0.05) / (Math.min(front, behind) + 0.05) }
-    })
-    .filter(found => found.ratio < 4.5)
-}"""
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_text_stands_out_from_its_ground(themed: BrowserContext, drawn_server: str, name: str) -> None:
-    page = themed.new_page()
-    page.goto(f"{drawn_server}/{name}")
-    wait(page)
-    assert page.evaluate(CONTRAST) == []
-
-
 def test_the_keyboard_reaches_the_ways_in_and_opens_one(page: Page) -> None:
     reached: list[str] = []
     while len(reached) < 40 and not (reached and "Open Comparison" in reached[-1]):
