@@ -209,7 +209,7 @@ def checked_settings(model: type[Settings], content: dict[str, Any]) -> Settings
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc'])) or 'all'}: {_plain(item)}" for item in error.errors()]
+        problems = [f"{'.'.join(map(_readable, item['loc'])) or 'all'}: {_plain(item)}" for item in error.errors()]
         raise FairsalError(f"The settings do not fit: {'; '.join(problems)}.") from error
 
 
@@ -217,6 +217,12 @@ def hash_of(content: Any) -> str:
     """Return a short hash of JSON-able content, the same in every process."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _readable(name: object) -> str:
+    """Return a setting's name, which may hold anything: with line breaks and the like it would be no sentence."""
+    text = str(name)
+    return text if text.isprintable() else ascii(text)
 
 
 def _plain(item: Any) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairsal_core.errors import FairsalError
@@ -57,6 +57,7 @@ def test_any_bytes(run: Path, content: bytes) -> None:
 
 
 @given(content=objects([*ExperimentConfig.model_fields, "typo"]))
+@example({"counts": {"\n": None}})
 def test_any_settings(content: dict[str, Any]) -> None:
     try:
         config = parse_config(content)
