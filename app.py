@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from pages.components.frame import set_imports_aside
 from pages.components.login import require_login
 
 st.set_page_config(page_title="fairsal", page_icon="🔎", layout="wide")
 require_login()
+set_imports_aside()
 
 # The dark theme's blue is light, to be read as text; the white names of chosen options need a dark one under them.
 st.html("<style>[data-testid=stMultiSelectTagsContainer] [data-tag] { background-color: #2456a6 }</style>")

@@ -32,7 +32,7 @@ def colour_bar() -> NDArray[np.uint8]:
 def data_url(pixels: NDArray[np.uint8]) -> str:
     """Return pixels as a PNG that a web page can show without a request."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)  # a third of the time for a little more to send
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

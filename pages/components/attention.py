@@ -40,6 +40,7 @@ SIDE = 128
 SATURATED = 0.995  # share of the pixels that the colours tell apart; a few peaks would make all others white
 
 
+@st.fragment
 def attention_sections(audit: Audit) -> None:
     """Show whether attention left the region where the confounder lives."""
     st.header("What the classifiers look at")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,12 @@ class Audit:
     def confounder(self) -> str:
         return str(self.run.config["confounder"])
 
-    @property
+    @cached_property
     def pooled(self) -> pd.DataFrame:
         """The results over all seeds, accuracies and gaps alone."""
         return over_all_seeds(accuracy_and_gap(self.results))
 
-    @property
+    @cached_property
     def pooled_metrics(self) -> pd.DataFrame:
         """The results over all seeds, every metric."""
         return over_all_seeds(self.results)

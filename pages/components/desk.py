@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Desk:
     reference: Entry
     evaluations: Sequence[str]
 
-    @property
+    @cached_property
     def results(self) -> pd.DataFrame:
         """Rows of all chosen variants over all seeds, `variant` being the desk's label."""
         parts = [
@@ -59,7 +59,7 @@ class Desk:
         together = pd.concat(parts, ignore_index=True)
         return together[together["evaluation"].isin(self.evaluations)]
 
-    @property
+    @cached_property
     def by_seed(self) -> pd.DataFrame:
         """Rows of all chosen variants for each seed by itself, where there are several; `variant` is the desk's label."""
         parts = []
@@ -71,7 +71,7 @@ class Desk:
         together = pd.concat(parts, ignore_index=True)
         return together[together["evaluation"].isin(self.evaluations)]
 
-    @property
+    @cached_property
     def attention(self) -> pd.DataFrame:
         """Summaries of the explainers for all chosen variants, `variant` being the desk's label; perhaps empty."""
         parts = []
@@ -166,6 +166,7 @@ def _comparable(run: Run, chosen: Run) -> bool:
     )
 
 
+@st.fragment
 def desk_section(desk: Desk) -> None:
     """Show the table: sortable, every number with its interval and its change from the reference."""
     results = desk.results

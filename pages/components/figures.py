@@ -26,6 +26,7 @@ Numbers = Mapping[tuple[str, str, str, str], Mapping[str, float]]  # variant, ev
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # of Okabe and Ito's, told apart by colour-blind readers
 
 
+@st.fragment
 def figures_section(audit: Audit) -> None:
     """Show the paper's figures of a run, on the test faces that the reader chooses; nothing without schemes."""
     numbers = _numbers(audit)

@@ -1,7 +1,25 @@
 """Every page runs inside the frame that `app.py` makes."""
 
+import gc
+import sys
+
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+
+_MANY = 100
+_aside = 0  # how many modules were there when the collector was last told
+
+
+def set_imports_aside() -> None:
+    """Spare the garbage collector what libraries made on import, each time that many modules have come.
+
+    Streamlit collects after every rerun. To walk through torch's objects alone takes a fifth of a second, and they are
+    never garbage.
+    """
+    global _aside
+    if len(sys.modules) >= _aside + _MANY:
+        _aside = len(sys.modules)
+        gc.freeze()
 
 
 def inside_app() -> None:

@@ -1,5 +1,6 @@
 """The faces behind the numbers: who changed sides, with scores and attributes; one of them large."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -114,9 +115,8 @@ def _show_page(shown: pd.DataFrame, faces: FaceDataset, desk: Desk) -> None:
     for place, (name, row) in enumerate(here.iterrows()):
         with columns[place % _ACROSS]:
             st.image(
-                _portrait(faces, str(name)),
+                _portrait(str(desk.audit.run.config["data"]), str(name), faces),
                 width="stretch",
-                output_format="JPEG",  # a fifth of the time that PNG takes, twelve times a page
                 alt=_describe(str(name), row, desk),
             )
             st.markdown(
@@ -127,8 +127,12 @@ def _show_page(shown: pd.DataFrame, faces: FaceDataset, desk: Desk) -> None:
                 st.query_params["face"] = str(name)
 
 
-def _portrait(faces: FaceDataset, name: str) -> Any:
-    return portrait(_pixels(faces, name))
+@st.cache_data(max_entries=512, show_spinner=False)
+def _portrait(source: str, name: str, _faces: FaceDataset) -> bytes:
+    """Return a face as a JPEG file: twelve of them are on every page of the gallery."""
+    file = io.BytesIO()
+    portrait(_pixels(_faces, name)).save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 def _pixels(faces: FaceDataset, name: str) -> NDArray[np.uint8]:
@@ -165,7 +169,11 @@ def _face(name: str, row: Any, faces: FaceDataset, desk: Desk, after: Entry) -> 
     pictures = st.columns(3)
     with pictures[0]:
         st.markdown(f"**{_cell(row, desk)}**")
-        st.image(_portrait(faces, name), width="stretch", alt=_describe(name, row, desk))
+        st.image(
+            _portrait(str(desk.audit.run.config["data"]), name, faces),
+            width="stretch",
+            alt=_describe(name, row, desk),
+        )
     _maps(name, faces, list(zip(pictures[1:], (desk.reference, after), strict=True)))
     scores = {
         "variant": [desk.reference.label, after.label],

@@ -11,6 +11,7 @@ from pages.components.overlay import diverging, overlay, sequential
 from pages.components.takeaway import offer_maps
 
 
+@st.fragment
 def mean_maps_section(
     sampled: dict[str, MapSummary],
     backdrop: NDArray[np.uint8],

@@ -22,16 +22,30 @@ def offer_maps(
     title: str,
     key: str,
 ) -> None:
-    """Offer a map as numbers (NPY), as a picture (PNG), and as a figure with the face and the scale."""
+    """Offer a map as numbers (NPY), as a picture (PNG), and as a figure with the face and the scale.
+
+    Each file is made when it is asked for: to draw and compress them takes longer than everything else on the page.
+    """
     stem = "".join(letter if letter.isalnum() else "_" for letter in title)
     with st.popover("Download", icon=":material/download:"):
         save = partial(st.download_button, on_click="ignore", width="stretch")
-        save("Pixel map (NPY)", as_npy(pixels), f"{stem}_pixels.npy", key=f"npy-{key}")
+        save("Pixel map (NPY)", partial(as_npy, pixels), f"{stem}_pixels.npy", key=f"npy-{key}")
         if positions is not None:
-            save("Patch map (NPY)", as_npy(positions), f"{stem}_patches.npy", key=f"npy-patches-{key}")
-        save("Map (PNG)", as_png(portrait(scale.colours(pixels))), f"{stem}_map.png", "image/png", key=f"png-{key}")
-        drawn = figure(face, pixels, scale, title)
-        save("Figure (PNG)", as_png(drawn), f"{stem}_figure.png", "image/png", key=f"figure-{key}")
+            save("Patch map (NPY)", partial(as_npy, positions), f"{stem}_patches.npy", key=f"npy-patches-{key}")
+        save(
+            "Map (PNG)",
+            lambda: as_png(portrait(scale.colours(pixels))),
+            f"{stem}_map.png",
+            "image/png",
+            key=f"png-{key}",
+        )
+        save(
+            "Figure (PNG)",
+            lambda: as_png(figure(face, pixels, scale, title)),
+            f"{stem}_figure.png",
+            "image/png",
+            key=f"figure-{key}",
+        )
 
 
 def as_npy(values: NDArray[np.floating]) -> bytes:

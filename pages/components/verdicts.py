@@ -15,6 +15,7 @@ _CRITERIA = {
 }
 
 
+@st.fragment
 def verdicts_section(desk: Desk) -> None:
     """Let the reviewer set thresholds, and mark every variant on the desk."""
     st.subheader("Acceptance")
