@@ -9,9 +9,10 @@ peak that is exact to 1/2048, and the paper's magnitude is half of it.
 """
 
 import hashlib
+import math
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from fairsal_core.classifiers import load_classifier
+from fairsal_core.classifiers import build_classifier, load_classifier
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.artifacts import artifact
@@ -52,13 +53,14 @@ from fairsal_core.faces import (
     roi_area,
 )
 from fairsal_core.files import replacing, write_json
-from fairsal_core.metrics import (
-    cell_numbers,
-)
+from fairsal_core.metrics import cell_numbers, rank_correlation, summarise
 from fairsal_core.progress import Progress
 from fairsal_core.regions import mean_colour
 from fairsal_core.saliency import ExplainerSettings, explain
 from fairsal_core.tensors import IMAGENET_MEAN
+
+SANITY_FACES = 32  # as good as all for a mean, and cheap even for occlusion
+_SANITY_SEED = 0
 
 
 class ExplainConfig(AttentionSettings):
@@ -148,6 +150,7 @@ def explain_variants(
                 "originals": {variant: config.original_of(variant) for variant in stored},
                 "seeds": list(config.seeds),
                 "maps_of_seed": config.seeds[0],
+                "sanity": _sanity(config, choice, faces, stored[0], folder, device, report),
             }
             write_json(folder / "about.json", about)
             values.to_parquet(folder / "faces.parquet", index=False)
@@ -212,9 +215,28 @@ def _relevance(
     Explained is the logit of each face's annotated label, for all variants alike.
     """
 
+    def load() -> nn.Module:
+        return load_classifier(config.training.classifier, weights)
+
+    key = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    return _explained(config, method, settings, key, load, faces, labels, device, progress)
+
+
+def _explained(
+    config: ExperimentConfig,
+    method: str,
+    settings: ExplainerSettings,
+    weights: dict[str, Any],
+    load: Callable[[], nn.Module],
+    faces: FaceDataset,
+    labels: NDArray[np.bool_],
+    device: torch.device,
+    progress: Progress,
+) -> tuple[Maps, pd.DataFrame]:
+    """Return what `_relevance` does for the classifier that `load` gives; `weights` tells it from others."""
+
     def build(folder: Path) -> None:
-        classifier: nn.Module = load_classifier(config.training.classifier, weights).to(device)
-        explanation = explain(classifier, faces.images, labels.astype(int), method, settings, progress)
+        explanation = explain(load().to(device), faces.images, labels.astype(int), method, settings, progress)
         peaks = np.abs(explanation.relevance).max(axis=(1, 2))
         scaled = explanation.relevance / np.where(peaks > 0, peaks, 1)[:, None, None]
         np.save(folder / "maps.npy", scaled.astype(np.float16))
@@ -222,7 +244,7 @@ def _relevance(
         numbers.to_parquet(folder / "numbers.parquet", index=False)
 
     key = {
-        "weights": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        **weights,
         "classifier": config.training.classifier,
         "faces": packing_key(faces),
         "names": faces.names.tolist(),
@@ -234,6 +256,49 @@ def _relevance(
     folder = artifact("relevance", key, build)
     progress(1, 1)
     return np.load(folder / "maps.npy"), pd.read_parquet(folder / "numbers.parquet")
+
+
+def _sanity(
+    config: ExperimentConfig,
+    choice: ExplainerChoice,
+    faces: FaceDataset,
+    variant: str,
+    folder: Path,
+    device: torch.device,
+    report: Report,
+) -> dict[str, Any]:
+    """Compare the kept maps of a variant with those of the same network with random weights (Adebayo et al. 2018)."""
+    few = faces.take(np.arange(min(SANITY_FACES, len(faces))))
+
+    def load() -> nn.Module:
+        with torch.random.fork_rng():
+            torch.manual_seed(_SANITY_SEED)
+            return build_classifier(config.training.classifier).eval()
+
+    def progress(done: float, total: float, message: str = "") -> None:
+        report(1, 1, "Explaining with random weights")
+
+    random, _ = _explained(
+        config,
+        choice.method,
+        _with_colour(choice.settings, faces),
+        {"random_weights": _SANITY_SEED},
+        load,
+        few,
+        few.labels(config.target),
+        device,
+        progress,
+    )
+    learned = np.load(folder / "maps" / f"{variant}.npy")[: len(few)]
+    values = rank_correlation(*(np.abs(maps.astype(np.float32)) for maps in (learned, random)))
+    summary = summarise(values)
+    numbers = {"correlation": summary.mean, "low": summary.interval.low, "high": summary.interval.high}
+    return {
+        "variant": variant,
+        "seed": config.seeds[0],
+        **{name: number if math.isfinite(number) else None for name, number in numbers.items()},
+        "n": summary.n,
+    }
 
 
 def _equal_cells(test: FaceDataset, target: str, confounder: str, count: int) -> FaceDataset:

@@ -71,6 +71,26 @@ class Attention:
     values: pd.DataFrame
 
     @property
+    def sanity(self) -> str:
+        """What became of the maps when the weights were randomised, in a sentence; empty for a run that did not look.
+
+        References
+        ----------
+        Adebayo et al. (2018), *Sanity Checks for Saliency Maps*.
+        """
+        found = self.about.get("sanity")
+        if not found:
+            return ""
+        of = f"{found['variant']}, seed {found['seed']}, and of the same network with random weights"
+        if found["correlation"] is None:
+            return f"{self.about['explainer']}: no face's maps of {of} can be compared, since one is constant."
+        interval = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
+        return (
+            f"{self.about['explainer']}: maps of {of} have a rank correlation of {found['correlation']:.2f}{interval} "
+            f"(Spearman's, of magnitudes; mean and 95% interval over {found['n']} faces)."
+        )
+
+    @property
     def faces(self) -> list[str]:
         """Names of the faces whose maps are kept, in the maps' order."""
         seed = self.about["maps_of_seed"]

@@ -20,6 +20,7 @@ from fairsal_core.experiments import (
     changes_table,
     face_changes,
     gap_name,
+    list_attention,
     over_all_seeds,
     parse_config,
     read_attention,
@@ -60,6 +61,7 @@ class Filed:
     results: pd.DataFrame
     predictions: pd.DataFrame
     attention: pd.DataFrame
+    sanity: list[str]
     subsets: Mapping[str, Any]
     versions: Mapping[str, str]
     versions_are_of: str
@@ -102,6 +104,7 @@ def read_filed(run: Run) -> Filed:
         results=read_results(run.path),
         predictions=read_predictions(run.path),
         attention=read_attention(run.path),
+        sanity=[found.sanity for found in list_attention(run.path) if found.sanity],
         subsets=subsets,
         versions=recorded or versions(),
         versions_are_of="the run" if recorded else "this report; the run did not record its own",

@@ -3,7 +3,7 @@
 Everything is read from what the explain stage left in the run; another region of interest is measured from the kept maps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +88,7 @@ def attention_sections(audit: Audit) -> None:
         side_by_side(audit, attention, faces, outlines, before, after)
     mean_maps(audit, attention, faces, shared, before, after)
     metrics_section(audit, table, before, after, choice)
+    sanity_note(found)
     trade_off_section(audit, table, chosen)
 
 
@@ -199,6 +200,16 @@ def metrics_section(audit: Audit, table: pd.DataFrame, before: str, after: str, 
         "RDDT: did the mean in the region fall? DET: does the region draw more than the rest? One-sided Wilcoxon signed-rank "
         "tests over faces, at 0.01; effect: rank-biserial correlation, −1 to 1."
     )
+
+
+def sanity_note(found: Sequence[Attention]) -> None:
+    """Say how much of the maps is left when the weights are randomised."""
+    lines = [one.sanity for one in found if one.sanity]
+    if lines:
+        st.caption(
+            "Sanity check: near 1, maps show the face whatever was learned; near 0, they show what was learned.  \n"
+            + "  \n".join(lines)
+        )
 
 
 def trade_off_section(audit: Audit, table: pd.DataFrame, explainer: str) -> None:

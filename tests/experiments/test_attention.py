@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from scipy.stats import spearmanr
 
-from fairsal_core.classifiers import load_classifier
+from fairsal_core.classifiers import build_classifier, load_classifier
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.experiments import attention as stage
 from fairsal_core.experiments import checked_settings, launcher, store
@@ -166,6 +168,26 @@ def test_kept_maps_and_mean_maps(done: Done) -> None:
             members = ((first["Male"] == target) & (first["Blond_Hair"] == confounder)).to_numpy()
             mean = np.mean([maps[members] for maps in scaled], axis=(0, 1))
             np.testing.assert_allclose(found.means(variant)[cell], mean, atol=1e-3)
+
+
+def test_the_maps_are_compared_with_those_of_random_weights(done: Done) -> None:
+    found = done.lrp
+    torch.manual_seed(0)
+    untrained = build_classifier("three_conv").eval()
+    rows = [int(done.faces.names.get_loc(name)) for name in found.faces]
+    faces = done.faces.take(rows)
+    random = explain(untrained, faces.images, faces.labels("Male").astype(int), "lrp").relevance
+    learned = relevance(done, "original", 0, found.faces)
+    each = [
+        spearmanr(np.abs(one).ravel(), np.abs(other).ravel()).statistic
+        for one, other in zip(learned, random, strict=True)
+    ]
+    sanity = found.about["sanity"]
+    assert (sanity["variant"], sanity["seed"], sanity["n"]) == ("original", 0, 8)
+    assert sanity["correlation"] == pytest.approx(np.mean(each), abs=2e-3)  # kept maps are rounded to float16
+    assert sanity["low"] < sanity["correlation"] < sanity["high"]
+    assert f"a rank correlation of {sanity['correlation']:.2f} [" in found.sanity
+    assert found.sanity.endswith("over 8 faces).")
 
 
 def test_another_region_is_measured_from_the_kept_maps(done: Done) -> None:

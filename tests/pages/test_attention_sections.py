@@ -26,6 +26,10 @@ def test_the_sections_follow_the_region_in_the_link(open_page: OpenPage, run: Pa
     assert app.selectbox(key="maps_after").value == "general_mask@0.7"
     assert "Region: region_map@0.7. 4 test faces" in texts(app)
     assert "RDDT" in app.table[-1].value.columns
+    assert (
+        "lrp: maps of original, seed 0, and of the same network with random weights have a rank correlation"
+        in texts(app)
+    )
 
     app = open_page("comparison", run=run.name, roi="70,12,20,40")
     assert app.selectbox(key="roi_kind").value == "box"

@@ -206,12 +206,21 @@ def test_measured_attention_is_tabulated_and_judged(make_run: MakeRun, tmp_path:
     ]
     table = pd.DataFrame(rows, columns=[*read_attention(run.path).columns]).astype({"seed": "Int64"})
     table.to_parquet(run.path / "attention.parquet", index=False)
+    folder = run.path / "attention" / "lrp"
+    folder.mkdir(parents=True)
+    sanity = {"variant": "original", "seed": 0, "correlation": 0.412, "low": 0.38, "high": 0.44, "n": 32}
+    write_json(folder / "about.json", {"explainer": "lrp", "method": "lrp", "sanity": sanity})
+    pd.DataFrame({"face": []}).to_parquet(folder / "faces.parquet")
     save_acceptance(run.path, Acceptance(gap_at_most=None, worst_cell_at_least=None, rrf_at_most=0.3))
     text = write_report(run, tmp_path / "out", faces=False).html.read_text()
     html5lib.HTMLParser(strict=True).parse(text)
     measured = tables_of(text)["Relevance metrics, with 95% intervals over faces"].set_index("variant")
     assert measured["RRF"].str.replace("\n", " ").str.split().str.join(" ")["balanced"] == "0.200 [0.150, 0.250]"
     assert measured["ADR"]["original"] == "–"
+    assert (
+        "a rank correlation of 0.41 [0.38, 0.44] (Spearman&#39;s, of magnitudes; mean and 95% interval over 32 faces)"
+        in text
+    )
     assert measured["RDDT"]["balanced"] == "p = 1e-06, effect +0.80"
     verdicts = tables_of(text)["Every variant against the thresholds of this review"].set_index("variant")["verdict"]
     assert set(verdicts["original"]) == {"✗ fail"}
