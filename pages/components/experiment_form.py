@@ -8,11 +8,13 @@ from fairsal_core.classifiers import CLASSIFIERS
 from fairsal_core.experiments import PRESETS, ExperimentConfig, parse_config, preset_settings
 from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import MEASURES
+from fairsal_core.saliency import EXPLAINERS
 from fairsal_core.schemes import NOISE_DOMAINS, SCHEMES
 from pages.components.data import sources
 from pages.components.subset import COUNT_FIELDS, choose_counts
 
 QUANTILES = [round(0.05 * step, 2) for step in range(1, 20)]
+_ROIS = ("auto", "region_map@0.7", "preset", "parts")
 _TRAINING_FIELDS = ("epochs", "learning_rate", "learning_rate_decay", "batch_size", "classifier", "weights")
 
 
@@ -35,6 +37,10 @@ def fill_form(config: ExperimentConfig) -> None:
         seed_count=len(config.seeds),
         mask_epochs=config.mask_epochs,
         run_measure=config.measure,
+        explainers=[choice.name for choice in config.attention.explainers],
+        explained_faces=config.attention.explained_faces,
+        attention_roi=config.attention.roi.name,
+        attention_magnitude=config.attention.magnitude,
         **{field: getattr(config.training, field) for field in _TRAINING_FIELDS},
     )
 
@@ -73,6 +79,8 @@ def experiment_form(source: str, faces: FaceDataset) -> dict[str, Any]:
     device = columns[3].selectbox(
         "Device", ["auto", "cpu", "cuda"], key="device", help="auto: a GPU where there is one."
     )
+    st.markdown("**Attention** · what every variant looks at, measured after training")
+    attention = _choose_attention()
     more = _more_settings()
     return {
         "data": source,
@@ -82,6 +90,7 @@ def experiment_form(source: str, faces: FaceDataset) -> dict[str, Any]:
         "balanced": st.session_state["balanced"],
         "schemes": schemes,
         "measure": st.session_state["run_measure"],
+        "attention": attention,
         "seeds": list(range(int(seeds))),
         "device": device,
         "mask_epochs": mask_epochs,
@@ -137,6 +146,42 @@ def _choose_schemes() -> list[str]:
         )
         names += [f"{scheme}@{quantile:g}{options}" for quantile in quantiles]
     return names
+
+
+def _choose_attention() -> dict[str, Any]:
+    """Show explainers, faces and region of interest; settings are typed as on the command line."""
+    columns = st.columns([3, 1, 2, 1])
+    explainers = columns[0].multiselect(
+        "Explainers",
+        list(dict.fromkeys([*EXPLAINERS, *st.session_state["explainers"]])),
+        key="explainers",
+        accept_new_options=True,
+        placeholder="none",
+        help="\n\n".join(
+            [
+                *(f"{name}: {explainer.description}" for name, explainer in EXPLAINERS.items()),
+                "With settings: `integrated_gradients:steps=20`.",
+            ]
+        ),
+    )
+    count = columns[1].number_input(
+        "Faces to explain", 4, 4096, step=4, key="explained_faces", help="Test faces, equally many of each subgroup."
+    )
+    roi = columns[2].selectbox(
+        "Region of interest",
+        list(dict.fromkeys([*_ROIS, st.session_state["attention_roi"] or "auto"])),
+        key="attention_roi",
+        accept_new_options=True,
+        help="auto: the region map where the run has one, else the confounder's part masks, else its preset. "
+        "`region_map@0.8` is what lies above that quantile, `30,84,60,24` a box: x, y, width, height in pixels of 128.",
+    )
+    magnitude = columns[3].selectbox(
+        "Magnitude",
+        ["per_image", "raw"],
+        key="attention_magnitude",
+        help="per_image scales each map by its largest value, as the paper does; raw keeps its strength.",
+    )
+    return {"explainers": explainers, "explained_faces": count, "roi": roi or "auto", "magnitude": magnitude}
 
 
 def _more_settings() -> dict[str, Any]:

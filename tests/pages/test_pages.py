@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from fairsal_core.experiments import (
     TERMINAL,
     Event,
+    ExperimentConfig,
     SweepConfig,
     Trial,
     cancel,
@@ -21,6 +22,7 @@ from fairsal_core.experiments import (
     plan_trials,
     run_here,
 )
+from fairsal_core.experiments.attention_settings import AttentionSettings
 from fairsal_core.experiments.store import append_event, create_run, end_run
 from fairsal_core.faces import DEMO, FaceDataset
 from fairsal_core.files import write_json
@@ -215,6 +217,43 @@ class TestTraining:
         assert app.multiselect(key="quantiles_specific_mask").value == [0.65]
         # original, balanced and the mask: 3 epochs of 24 faces each, for two seeds, at 24 images a second.
         assert "3 variants × 2 seeds: about 18 s of training at 24 images/s" in texts(app)
+
+    def test_explainers_faces_and_region_go_into_the_run_and_come_back(
+        self, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        started: list[ExperimentConfig] = []
+
+        def start(kind: str, config: dict[str, object], name: str) -> Path:
+            started.append(parse_config(config))
+            return create_run(kind, config, name=name)
+
+        monkeypatch.setattr("fairsal_core.experiments.start", start)
+        app = open_page("training")
+        for field, count in (("target_without", 12), ("other_with", 8), ("other_without", 4)):
+            app.number_input(key=f"count_{field}").set_value(count)
+        app.run()
+        app.button(key="start").click().run()
+        assert started[0].attention == AttentionSettings()  # untouched fields are the defaults
+        app.multiselect(key="explainers").set_value(["lrp", "gradient"])
+        app.number_input(key="explained_faces").set_value(128)
+        app.selectbox(key="attention_roi").set_value("parts").run()
+        app.button(key="start").click().run()
+        chosen = {"explainers": ["lrp", "gradient"], "explained_faces": 128, "roi": "parts"}
+        assert started[1].attention == AttentionSettings.model_validate(chosen)
+
+        typed = {"explainers": ["integrated_gradients:steps=20"], "roi": "30,84,60,24", "magnitude": "raw"}
+        earlier = parse_config({"counts": "0,12,8,4", "attention": typed})
+        run = create_run("experiment", earlier.model_dump(mode="json"), name="earlier")
+        end_run(run, "finished")
+        again = open_page("training", run=run.name)
+        again.button(key=f"clone-{run.name}").click().run()
+        assert not again.exception
+        assert again.multiselect(key="explainers").value == ["integrated_gradients:steps=20"]
+        assert again.selectbox(key="attention_roi").value == "30,84,60,24"
+        again.button(key="start").click().run()
+        assert started[2].attention == earlier.attention
+        again.multiselect(key="explainers").set_value(["lpr"]).run()
+        assert any("did you mean 'lrp'" in error.value for error in again.error)
 
     def test_a_note_stays_with_its_run(self, open_page: OpenPage) -> None:
         run = create_run("experiment", {}, name="noted")
