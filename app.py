@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components.frame import set_imports_aside
+from pages.components.frame import in_turn, set_imports_aside
 from pages.components.login import require_login
 
 st.set_page_config(page_title="fairsal", page_icon="🔎", layout="wide")
@@ -12,7 +12,7 @@ set_imports_aside()
 # The dark theme's blue is light, to be read as text; the white names of chosen options need a dark one under them.
 st.html("<style>[data-testid=stMultiSelectTagsContainer] [data-tag] { background-color: #2456a6 }</style>")
 
-st.navigation(
+page = st.navigation(
     [
         st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
         st.Page("pages/attribution.py", title="Attribution", icon=":material/location_searching:"),
@@ -20,4 +20,6 @@ st.navigation(
         st.Page("pages/comparison.py", title="Comparison", icon=":material/balance:"),
         st.Page("pages/methods.py", title="Methods", icon=":material/function:"),
     ]
-).run()
+)
+with in_turn(page.url_path):
+    page.run()

@@ -47,10 +47,10 @@ def charts_section(desk: Desk) -> None:
             alt="Accuracy per variant with 95% intervals; the same numbers are in the table above",
         )
     with right:
-        gaps = chart(shown, [gap_name(target)], f"Gap: {gap_name(target)}", by_seed)
-        gaps.add_vline(x=0, line_dash="dot", line_color="gray")
         st.plotly_chart(
-            gaps, key="gap_chart", alt="Gap per variant with 95% intervals; the same numbers are in the table above"
+            chart(shown, [gap_name(target)], f"Gap: {gap_name(target)}", by_seed, line_at=0.0),
+            key="gap_chart",
+            alt="Gap per variant with 95% intervals; the same numbers are in the table above",
         )
 
 
@@ -66,10 +66,13 @@ def worst_section(desk: Desk) -> None:
         st.caption(f"Fewer than {FEW} test faces in a cell ({worst['n']}): read its numbers with care.")
 
 
-def chart(results: pd.DataFrame, groups: list[str], title: str, by_seed: pd.DataFrame) -> go.Figure:
+@st.cache_resource(max_entries=64, show_spinner=False)
+def chart(
+    results: pd.DataFrame, groups: list[str], title: str, by_seed: pd.DataFrame, line_at: float | None = None
+) -> go.Figure:
     """Return points with intervals, one row a variant, filled for clean and open for treated test faces.
 
-    Small ticks are the seeds one by one.
+    Small ticks are the seeds one by one; `line_at` draws a dotted line. The figure is shared: nobody may change it.
     """
     figure = go.Figure()
     shown = results[results["group"].isin(groups)]
@@ -110,6 +113,8 @@ def chart(results: pd.DataFrame, groups: list[str], title: str, by_seed: pd.Data
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         yaxis={"autorange": "reversed"},
     )
+    if line_at is not None:
+        figure.add_vline(x=line_at, line_dash="dot", line_color="gray")
     return figure
 
 

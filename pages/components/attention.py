@@ -22,7 +22,6 @@ from fairsal_core.experiments import (
     measure_again,
     over_all_seeds,
     parse_config,
-    read_attention,
     read_predictions,
     start,
 )
@@ -31,6 +30,7 @@ from fairsal_core.saliency import EXPLAINERS
 from pages.components.attention_charts import metric_chart, tests_table, trade_off_chart
 from pages.components.audit import Audit
 from pages.components.data import get_faces
+from pages.components.desk import attention_of
 from pages.components.map_grid import Picture, map_grid
 from pages.components.pictures import diverging_map, outline_path, over_face
 from pages.components.roi_editor import choose_roi, roi_figure
@@ -252,7 +252,7 @@ def _measured(
     faces: FaceDataset | None,
 ) -> pd.DataFrame:
     """Return the summaries against this region: the run's own, or measured again from the kept maps."""
-    stored = read_attention(audit.run.path)
+    stored = attention_of(audit.run.path)
     parts = []
     for name, attention in found.items():
         own = stored[(stored["explainer"] == name) & (stored["roi"] == choice.name)]

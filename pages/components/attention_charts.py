@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import streamlit as st
 from plotly.subplots import make_subplots
 
 from pages.components.accuracy import PALETTE
@@ -19,6 +20,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # 
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon")
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
 def metric_chart(pooled: pd.DataFrame, before: str, after: str) -> go.Figure:
     """Return one row of panels per explainer, one panel a metric, groups down, before open and after filled."""
     explainers = list(dict.fromkeys(pooled["explainer"]))
@@ -86,6 +88,7 @@ def tests_table(pooled: pd.DataFrame, metrics: tuple[str, ...] = ("rddt", "det")
     return table[columns].fillna("").rename(columns=str.upper).reset_index().rename_axis(columns=None)
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
 def trade_off_chart(
     fairness: pd.DataFrame, pooled: pd.DataFrame, across: str, down: str
 ) -> tuple[go.Figure, list[str]]:

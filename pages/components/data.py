@@ -1,11 +1,15 @@
 """Which faces a page works on, loaded once for all sessions."""
 
+import threading
+
 import streamlit as st
 
 from fairsal_core.errors import FairsalError, sentence
 from fairsal_core.faces import DEMO, FaceDataset, load_faces
 from fairsal_core.home import data_roots
 from fairsal_core.progress import Eta
+
+_loading = threading.Lock()
 
 
 def sources() -> list[str]:
@@ -37,8 +41,13 @@ def get_faces(source: str) -> FaceDataset:
     if source not in sources():
         raise FairsalError(f"'{source}' is not among the data on offer; FAIRSAL_DATA_ROOTS names the folders.")
     loaded = _loaded()
-    if source in loaded:
-        return loaded[source]
+    with _loading:  # by whoever comes first; each further copy would map the file once more
+        if source not in loaded:
+            loaded[source] = _load(source)
+    return loaded[source]
+
+
+def _load(source: str) -> FaceDataset:
     place, eta = st.empty(), Eta()
 
     def show(done: float, total: float, message: str = "") -> None:
@@ -49,12 +58,11 @@ def get_faces(source: str) -> FaceDataset:
         )
 
     try:
-        loaded[source] = load_faces(source, show)
+        return load_faces(source, show)
     except OSError as error:  # a full disk, or a cache that may not be written
         raise FairsalError(sentence(error)) from error
     finally:
         place.empty()
-    return loaded[source]
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,6 +1,7 @@
 """The review desk: which variants of which runs lie side by side, and the one table of their numbers."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -76,7 +77,7 @@ class Desk:
         """Summaries of the explainers for all chosen variants, `variant` being the desk's label; perhaps empty."""
         parts = []
         for entry in self.entries:
-            table = read_attention(entry.audit.run.path)
+            table = attention_of(entry.audit.run.path)
             parts.append(table[table["variant"] == entry.variant].assign(variant=entry.label))
         filled = [part for part in parts if not part.empty]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
@@ -86,6 +87,17 @@ class Desk:
 def predictions_of(run: Path, changed: float) -> pd.DataFrame:
     """Return the predictions of a run; a file that changed is another one."""
     return read_predictions(run)
+
+
+def attention_of(run: Path) -> pd.DataFrame:
+    """Return the summaries of a run's explainers; perhaps empty."""
+    file = run / "attention.parquet"
+    return _attention(run, file.stat().st_mtime if file.is_file() else 0.0)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _attention(run: Path, changed: float) -> pd.DataFrame:
+    return read_attention(run)
 
 
 @st.cache_data(max_entries=256, show_spinner="Comparing face by face …")
@@ -195,7 +207,7 @@ def desk_section(desk: Desk) -> None:
         return
     with st.container(key="summary"):
         st.dataframe(
-            desk_table(results, _changes(desk), chosen),
+            deepcopy(desk_table(results, _changes(desk), chosen)),  # streamlit fills it in, one copy for each reader
             hide_index=True,
             placeholder="–",
             column_config={"variant": st.column_config.Column(pinned=True)},
@@ -217,6 +229,7 @@ def _changes(desk: Desk) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
 def desk_table(results: pd.DataFrame, changes: pd.DataFrame, columns: dict[str, tuple[str, str | None]]) -> Any:
     """Return one row per variant and evaluation as a styled table of numbers, which sorts by value and shows intervals.
 

@@ -63,6 +63,7 @@ def figures_section(audit: Audit) -> None:
     )
 
 
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={ExperimentConfig: ExperimentConfig.model_dump_json})
 def schemes_figure(config: ExperimentConfig, numbers: Numbers, quantile: float, evaluation: str) -> go.Figure:
     """Return accuracy (all and both target groups) and the gap of original, balanced and every scheme at a quantile."""
     rows = [(name, (name, CLEAN, "")) for name in (ORIGINAL, BALANCED) if (name, CLEAN, "", "all") in numbers]

@@ -2,10 +2,14 @@
 
 import gc
 import sys
+import threading
+from contextlib import AbstractContextManager, nullcontext
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+_HEAVY = ("attribution", "comparison")
+_turns = threading.BoundedSemaphore(2)
 _MANY = 100
 _aside = 0  # how many modules were there when the collector was last told
 
@@ -20,6 +24,15 @@ def set_imports_aside() -> None:
     if len(sys.modules) >= _aside + _MANY:
         _aside = len(sys.modules)
         gc.freeze()
+
+
+def in_turn(page: str) -> AbstractContextManager[object]:
+    """Let only two at once draw a page that computes much.
+
+    More would not be faster, since they take the interpreter's lock from each other; but they would take it from
+    everyone who opens a light page too, and each needs memory of its own.
+    """
+    return _turns if page in _HEAVY else nullcontext()
 
 
 def inside_app() -> None:

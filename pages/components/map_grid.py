@@ -82,6 +82,11 @@ class Picture:
     caption: str = ""
 
 
+@st.cache_data(max_entries=512, show_spinner=False)
+def _url(pixels: NDArray[np.uint8]) -> str:
+    return data_url(pixels)
+
+
 def map_grid(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Picture]]], limit: float, *, key: str) -> None:
     """Show named rows of pictures under named columns, and the colour scale from -limit to limit that all maps share."""
     content = [
@@ -89,7 +94,7 @@ def map_grid(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Picture]
             "name": name,
             "cells": [
                 {
-                    "image": data_url(picture.pixels),
+                    "image": _url(picture.pixels),
                     "alt": picture.alt,
                     "outline": picture.outline,
                     "caption": picture.caption,

@@ -185,6 +185,7 @@ def pareto_points(results: pd.DataFrame) -> pd.DataFrame:
     return points.assign(dominated=beaten).reset_index()
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
 def pareto_chart(points: pd.DataFrame, confounder: str) -> go.Figure:
     """Return the picture: one labelled point a variant."""
     figure = go.Figure()
