@@ -6,6 +6,7 @@ Results go to stdout, as JSON with `--json`; progress goes to stderr. Exit statu
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -116,6 +117,12 @@ def _commands() -> list[tuple[str, Command, Callable[[argparse.ArgumentParser], 
             _report,
             _add_report_arguments,
             "Write a finished run as one HTML file, with its tables and model cards.",
+        ),
+        (
+            "mirror",
+            _mirror,
+            _add_mirror_arguments,
+            "Copy a finished run to an MLflow server: settings, curves, tables, report and weights.",
         ),
     ]
 
@@ -552,6 +559,24 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
         "model_cards": [str(card) for card in written.cards],
         "shown": f"Report of {options.id} -> {written.html}, {len(written.tables)} tables, {len(written.cards)} model cards",
     }
+
+
+def _add_mirror_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", help="a finished run")
+    parser.add_argument("--uri", help="the MLflow server (default: MLFLOW_TRACKING_URI)")
+    parser.add_argument("--seconds", type=int, default=600, help="give up after this time")
+    parser.add_argument("--runs", type=Path, help="folder of the runs (default: the workspace's)")
+
+
+def _mirror(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.experiments import load_run, run_path
+    from fairsal_core.reports import mirror_run
+
+    uri = options.uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        raise FairsalError("Say where to: set MLFLOW_TRACKING_URI, or give --uri http://HOST:5000.")
+    there = mirror_run(load_run(run_path(options.id, options.runs)), uri, options.seconds)
+    return {"run": options.id, "uri": uri, "mlflow_run": there, "shown": f"Mirrored {options.id} to {uri} as {there}"}
 
 
 def _prune(*, delete: bool) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from .pipeline import (
     trained_regions,
 )
 from .presets import PRESETS, SWEEPS, preset_settings, sweep_settings
+from .processes import holding
 from .pruning import Leftover, leftovers, prune
 from .replication import AUTHORS_EVALUATION, papers_format
 from .reporting import Event, Report
@@ -107,6 +108,7 @@ __all__ = [
     "find_roi",
     "gap_name",
     "hash_of",
+    "holding",
     "leftovers",
     "list_attention",
     "list_runs",

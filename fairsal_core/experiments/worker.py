@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from fairsal_core.errors import CancelledError, FairsalError, sentence, unknown_name
-from fairsal_core.experiments import processes, store
+from fairsal_core.experiments import launcher, processes, store
 from fairsal_core.experiments.reporting import Event, Listener, Report, ignore
 from fairsal_core.experiments.usage import noting
 from fairsal_core.home import workspace
@@ -111,7 +111,10 @@ def work(run: Path, jobs: Mapping[str, str], group: int | None, listener: Listen
 
         state, error = _outcome(run, cancelled, partial(_do, run, jobs, held, cancelled, listener))
         requests.clear()  # one more Ctrl-C must not break off the writing of the end
-        return store.end_run(run, state, error).state
+        state = store.end_run(run, state, error).state
+    if state == "finished":
+        launcher.mirror(run)
+    return state
 
 
 def _do(run: Path, jobs: Mapping[str, str], held: ExitStack, cancelled: Callable[[], bool], listener: Listener) -> None:
