@@ -85,7 +85,14 @@ def held_out(faces: FaceDataset) -> FaceDataset:
 
 def choose_faces(faces: FaceDataset) -> list[tuple[str, NDArray[np.uint8]]]:
     """Return the faces to look at and their names: from the held-out split, or uploaded; none after a bad upload."""
-    origin = st.segmented_control("Face", ["From the set", "Upload"], default="From the set", key="origin")
+    origin = st.segmented_control(
+        "Face",
+        ["From the set", "Upload"],
+        default="From the set",
+        required=True,
+        key="origin",
+        bind="query-params",
+    )
     if origin == "Upload":
         return upload_faces()
     pool = held_out(faces)
@@ -116,13 +123,13 @@ def upload_faces() -> list[tuple[str, NDArray[np.uint8]]]:
     if not uploads:
         st.info("Choose a picture. A portrait framed like a passport photo works best; it stays on this machine.")
     found = []
-    for number, upload in enumerate(uploads[:MOST_FACES]):
+    for number, upload in enumerate(uploads[:MOST_FACES], 1):
         try:
             picture = decode_image(upload.getvalue(), upload.name)
         except FairsalError as error:
             st.error(str(error))
             continue
-        found.append((upload.name, choose_crop(picture, upload.name, f"{number}-{upload.name}")))
+        found.append((upload.name, choose_crop(picture, upload.name, number)))
     return found
 
 

@@ -1,5 +1,7 @@
 """How an uploaded photo becomes a face of 128 x 128: shown, and adjustable."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -34,16 +36,20 @@ def crop_box(width: int, height: int, zoom: float, across: float, down: float) -
     return left, top, left + box_width, top + box_height
 
 
-def choose_crop(picture: Image.Image, name: str, key: str) -> NDArray[np.uint8]:
-    """Show a photo with the part that is used framed, let it be adjusted, and return that part (128, 128, 3)."""
+def choose_crop(picture: Image.Image, name: str, number: int) -> NDArray[np.uint8]:
+    """Show a photo with the part that is used framed, let it be adjusted, and return that part (128, 128, 3).
+
+    How the upload of this number is cropped is in the link; the photo is not, and never will be.
+    """
     with st.expander(f"Crop of {name}", icon=":material/crop:"):
         shown, controls = st.columns(2)
         with controls:
-            zoom = st.slider(
-                "Zoom", 1.0, 5.0, 1.0, 0.05, key=f"zoom-{key}", help="Eyes a little above the middle work best."
+            slider = partial(st.slider, bind="query-params")
+            zoom = slider(
+                "Zoom", 1.0, 5.0, 1.0, 0.05, key=f"zoom_{number}", help="Eyes a little above the middle work best."
             )
-            across = st.slider("Left to right", 0.0, 1.0, 0.5, 0.01, key=f"across-{key}")
-            down = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key=f"down-{key}")
+            across = slider("Left to right", 0.0, 1.0, 0.5, 0.01, key=f"across_{number}")
+            down = slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key=f"down_{number}")
         box = crop_box(*picture.size, zoom, across, down)
         with shown:
             st.image(framed(picture, box), width="stretch", alt=f"{name} with the part that is used framed")

@@ -25,7 +25,7 @@ def mean_maps_section(
     found = {f"{sampled['all'].count:,} held-out faces": sampled} | _of_runs(classifier, source, measure)
     chosen, first_column, second_column = st.columns([2, 1, 1])
     with chosen:
-        means = found[st.selectbox("Over", list(found), key="mean_over")]
+        means = found[st.selectbox("Over", list(found), key="mean_over", bind="query-params")]
     groups = list(means)
     with first_column:
         first = st.selectbox("First", groups, index=0, key="first_mean", bind="query-params")

@@ -98,9 +98,17 @@ class TestAttribution:
         Image.effect_noise((400, 218), 60).convert("RGB").save(buffer, "PNG")
         app = self.upload(open_page, "wide.png", buffer.getvalue())
         assert "x 111 to 289, y 0 to 218 of 400 × 218 pixels." in texts(app)
-        app.slider(key="zoom-0-wide.png").set_value(2.0)
-        app.slider(key="across-0-wide.png").set_value(0.0).run()
+        app.slider(key="zoom_1").set_value(2.0)
+        app.slider(key="across_1").set_value(0.0).run()
         assert "x 0 to 89, y 54 to 163" in texts(app)
+
+    def test_a_link_reproduces_a_crop(self, open_page: OpenPage) -> None:
+        app = open_page("attribution", origin="Upload", zoom_1="2", across_1="0", mean_over="what is no more")
+        buffer = io.BytesIO()
+        Image.effect_noise((400, 218), 60).convert("RGB").save(buffer, "PNG")
+        app.file_uploader(key="upload").set_value(("wide.png", buffer.getvalue(), "image/png")).run()
+        assert "x 0 to 89, y 54 to 163" in texts(app)
+        assert app.selectbox(key="mean_over").value == "24 held-out faces"
 
     def test_several_faces_share_one_scale_or_have_their_own(self, open_page: OpenPage) -> None:
         app = open_page("attribution", face="3", shown="3")
