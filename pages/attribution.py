@@ -92,6 +92,7 @@ def choose_faces(faces: FaceDataset) -> list[tuple[str, NDArray[np.uint8]]]:
         required=True,
         key="origin",
         bind="query-params",
+        wrap=True,
     )
     if origin == "Upload":
         return upload_faces()
@@ -211,7 +212,7 @@ def patch_section(mapped: list[Mapped], classifier: RegionClassifier) -> None:
     """Show the chosen patch, and the ways to choose one without a pointer."""
     st.subheader("One patch")
     count = classifier.grid.count
-    of_column, patch_column, _ = st.columns([1, 1, 2])
+    patch_column, of_column, _ = st.columns([1, 1, 2])
     number = 1
     if st.session_state.get("patch_of", 1) > len(mapped):
         st.session_state["patch_of"] = 1

@@ -1,6 +1,7 @@
 """What a run says of itself while it trains: loss, gap, accuracy of the four cells, pace."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -18,31 +19,50 @@ def show_curves(events: Sequence[Event]) -> None:
     columns = st.columns(3)
     with columns[0]:
         st.caption("Training loss per epoch")
-        st.line_chart(
-            table, x="epoch", y=LOSS, color="variant", height=220, alt=f"Training loss per epoch: {_ends(table, LOSS)}"
+        st.plotly_chart(
+            _curves(table, LOSS, "variant"),
+            key="loss_curve",
+            alt=f"Training loss per epoch: {_ends(table, LOSS, 'variant')}",
         )
     if GAP not in table:
         return
     last = table["variant"].iloc[-1]
     cells = [name for name in table.columns if name not in ("variant", "epoch", LOSS, GAP, PACE)]
+    ended = table[table["variant"] == last].melt("epoch", cells, "cell", "accuracy")
     with columns[1]:
         st.caption("Gap on a few clean validation faces")
-        st.line_chart(table, x="epoch", y=GAP, color="variant", height=220, alt=f"Gap per epoch: {_ends(table, GAP)}")
+        st.plotly_chart(
+            _curves(table, GAP, "variant"), key="gap_curve", alt=f"Gap per epoch: {_ends(table, GAP, 'variant')}"
+        )
     with columns[2]:
         st.caption(f"Accuracy of the four cells, {last}")
-        ended = table[table["variant"] == last]
-        said = ", ".join(f"{cell} {ended[cell].iloc[-1]:.2f}" for cell in cells)
-        st.line_chart(ended, x="epoch", y=cells, height=220, alt=f"Accuracy per epoch, in the last one: {said}")
+        st.plotly_chart(
+            _curves(ended, "accuracy", "cell"),
+            key="cell_curves",
+            alt=f"Accuracy per epoch: {_ends(ended, 'accuracy', 'cell')}",
+        )
     pace = table[PACE].iloc[-1]
     st.caption(
         f"{pace:,.0f} images/s in the last epoch. The validation curves are rough: a few faces a cell, no interval."
     )
 
 
-def _ends(table: pd.DataFrame, number: str) -> str:
-    """Return where each variant's curve ends, in words."""
-    last = table.groupby("variant", sort=False)[number].last()
-    return "in the last one " + ", ".join(f"{variant} {value:.3f}" for variant, value in last.items())
+def _curves(table: pd.DataFrame, number: str, of: str) -> Any:
+    """Return a number over the epochs, one curve for each name in the column `of`, with all names below."""
+    import plotly.express as px
+
+    figure = px.line(table, x="epoch", y=number, color=of, height=300)
+    figure.update_xaxes(dtick=max(1, int(table["epoch"].max()) // 8))
+    return figure.update_layout(
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        legend={"orientation": "h", "y": -0.25, "yanchor": "top", "title": None},
+    )
+
+
+def _ends(table: pd.DataFrame, number: str, of: str) -> str:
+    """Return where each curve ends, in words."""
+    last = table.groupby(of, sort=False)[number].last()
+    return "in the last one " + ", ".join(f"{name} {value:.3f}" for name, value in last.items())
 
 
 def epochs_of(events: Sequence[Event]) -> pd.DataFrame:

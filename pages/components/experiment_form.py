@@ -150,7 +150,7 @@ def _choose_schemes() -> list[str]:
 
 def _choose_attention() -> dict[str, Any]:
     """Show explainers, faces and region of interest; settings are typed as on the command line."""
-    columns = st.columns([3, 1, 2, 1])
+    columns = st.columns([3, 2, 2, 2])
     explainers = columns[0].multiselect(
         "Explainers",
         list(dict.fromkeys([*EXPLAINERS, *st.session_state["explainers"]])),

@@ -23,7 +23,7 @@ STEPS = (
     Step(
         "attribution",
         "See where an attribute lives",
-        "Rest the pointer on the middle picture and move the slider below it. Step through a few faces.",
+        "Rest the pointer on the face and move the slider below it. Then step through a few faces on the left.",
         "Before hiding anything, look where *Blond_Hair* can be read off. If the map lay on the mouth, hiding "
         "hair would be pointless.",
         {"attribute": "Blond_Hair", "quantile": "0.7", "face": "4"},

@@ -34,7 +34,10 @@ def verdicts_section(desk: Desk) -> None:
         verdict_table(judgements(desk.results, wanted, desk.attention)),
         hide_index=True,
         key="verdicts",
-        column_config={"variant": st.column_config.Column(pinned=True)},
+        column_config={
+            "variant": st.column_config.Column(pinned=True),
+            "verdict": st.column_config.Column(width="medium"),
+        },
         alt="Verdict for each variant and the criteria it rests on",
     )
 
