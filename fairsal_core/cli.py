@@ -351,6 +351,10 @@ def _add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="scale the counts of each trial down to what the faces allow (default: as the sweep says)",
     )
+    parser.add_argument("--engine", default=argparse.SUPPRESS, help="local: this machine; ray: a Ray cluster")
+    parser.add_argument(
+        "--address", default=argparse.SUPPRESS, help="the Ray cluster, HOST:PORT (default: this machine's)"
+    )
     _add_settings(parser, ExperimentConfig, leave_out=_NESTED)
     _add_settings(parser.add_argument_group("training"), ClassifierTraining)
 
@@ -378,6 +382,7 @@ def _sweep(options: argparse.Namespace) -> dict[str, Any]:
     given |= {"training": training} if training else {}
     if "device" in given:
         content["device"] = given.pop("device")
+    content |= {name: value for name, value in vars(options).items() if name in ("engine", "address")}
     if options.fit is not None:
         content["fit"] = options.fit
     # What is given here is meant for every trial, whatever its own settings say.

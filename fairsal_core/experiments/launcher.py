@@ -7,12 +7,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fairsal_core
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import processes, store
 from fairsal_core.experiments.reporting import Listener, ignore
+
+if TYPE_CHECKING:
+    from fairsal_core.experiments.worker import TakeDevice
 
 WORKER = (sys.executable, "-m", "fairsal_core.experiments.worker")
 MIRROR = (sys.executable, "-m", "fairsal_core", "mirror")
@@ -139,17 +142,18 @@ def run_here(
     root: Path | None = None,
     listener: Listener = ignore,
     jobs: Mapping[str, str] | None = None,
+    take_device: "TakeDevice | None" = None,
 ) -> Path:
     """Do a run in this process, through a run directory like any other, and return the directory when it has ended.
 
-    The listener hears the events worth showing. Ctrl-C makes it `cancelled`, a second one at once. How it ended is in
-    its status; nothing is raised for a job that fails.
+    The listener hears the events worth showing; `take_device` waits for the device (see `worker.work`). Ctrl-C makes it
+    `cancelled`, a second one at once. How it ended is in its status; nothing is raised for a job that fails.
     """
     from fairsal_core.experiments import worker  # `python -m` warns if its module was imported before by the package
 
     run, lock = store.create_locked_run(kind, config, root, name)
     try:
-        worker.work(run, worker.JOBS if jobs is None else jobs, group=None, listener=listener)
+        worker.work(run, worker.JOBS if jobs is None else jobs, None, listener, take_device)
     finally:
         processes.unlock(lock)
     return run

@@ -6,16 +6,17 @@ one that is still going (its sweep was killed, it was not) is waited for. So a k
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from fairsal_core.errors import FairsalError
+from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.experiments import launcher, store
 from fairsal_core.experiments.config import ExperimentConfig, checked_settings, parse_config
 from fairsal_core.experiments.pipeline import plan_variants, write_parquet
@@ -41,6 +42,8 @@ class SweepConfig(BaseModel):
     )
     fit: bool = Field(False, description="scale the counts of each trial down to what the faces allow")
     device: str = Field("auto", description="auto: every GPU, one trial each, or else the CPU")
+    engine: str = Field("local", description="local: this machine; ray: a Ray cluster")
+    address: str = Field("", description="the Ray cluster, HOST:PORT; by default the one on this machine")
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,15 @@ def run_sweep(sweep: SweepConfig, run: Path, report: Report) -> None:
     report.stage("checking", share=0.05)
     configs = check_trials(sweep, report)
     report.stage("trials", share=0.93)
-    pool = _Pool(sweep, configs, run)
+    engine = _engine(sweep, len(configs))
+    pool = _Pool(engine, configs, run)
     try:
         pool.work(report)
     except BaseException:
         pool.cancel()
         raise
+    finally:
+        engine.close()
     report.stage("results", share=0.02)
     write_tables(configs, pool.trials, run)
     failed = [trial for trial in pool.trials if trial.state != "finished"]
@@ -147,15 +153,76 @@ def read_sweep(run: Path) -> tuple[list[Trial], pd.DataFrame, pd.DataFrame]:
     return trials, table, quantiles
 
 
-class _Pool:
-    """Trials at work: as many at once as there are devices, each in a process of its own."""
+Look = Callable[[], tuple[str | None, store.Status]]
 
-    def __init__(self, sweep: SweepConfig, configs: list[ExperimentConfig], run: Path) -> None:
+
+class Engine(Protocol):
+    """Where trials are done. What `start` gives back is its own affair."""
+
+    places: list[str]  # as many trials at once
+
+    def start(self, config: Mapping[str, Any], name: str, place: str) -> Any:
+        """Begin a trial and return at once."""
+
+    def look(self, begun: Any) -> tuple[str | None, store.Status]:
+        """Return the id of a trial's run, if that is known by now, and how it is."""
+
+    def cancel(self, begun: Any) -> None:
+        """Stop a trial."""
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+
+
+class LocalTrials:
+    """Trials on this machine: as many at once as there are devices, each in a process of its own."""
+
+    def __init__(self, device: str, address: str, count: int) -> None:
+        self.places = _places(device)
+
+    def start(self, config: Mapping[str, Any], name: str, place: str) -> Path:
+        return launcher.start("experiment", {**config, "device": place}, name=name)
+
+    def look(self, begun: Path) -> tuple[str | None, store.Status]:
+        return _look_at(begun)
+
+    def cancel(self, begun: Path) -> None:
+        launcher.cancel(begun)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _look_at(path: Path) -> tuple[str, store.Status]:
+    return path.name, store.load_run(path).status
+
+
+def _ray_trials(device: str, address: str, count: int) -> Engine:
+    from fairsal_core.experiments.ray_engine import RayTrials
+
+    return RayTrials(device, address, count)
+
+
+ENGINES: Mapping[str, Callable[[str, str, int], Engine]] = {"local": LocalTrials, "ray": _ray_trials}
+
+
+def _engine(sweep: SweepConfig, count: int) -> Engine:
+    if sweep.engine not in ENGINES:
+        raise unknown_name("engine", sweep.engine, ENGINES)
+    return ENGINES[sweep.engine](sweep.device, sweep.address, count)
+
+
+class _Pool:
+    """Trials at work, at the places that the engine has."""
+
+    def __init__(self, engine: Engine, configs: list[ExperimentConfig], run: Path) -> None:
         self.trials = [Trial(config.key, config.confounder) for config in configs]
-        self._configs, self._run = configs, run
-        self._places = _places(sweep.device)
-        self._at_work: dict[int, tuple[str, Path]] = {}  # trial -> where, and its run
-        self._mine: list[Path] = []
+        self._engine, self._configs, self._run = engine, configs, run
+        self._at_work: dict[
+            int, tuple[str, Callable[[], tuple[str | None, store.Status]]]
+        ] = {}  # trial -> where, how it is
+        self._seen: dict[int, store.Status] = {}
+        self._mine: list[Any] = []
 
     def work(self, report: Report) -> None:
         """Go on until every trial has ended."""
@@ -167,7 +234,7 @@ class _Pool:
                 self._note(number, run=found.id, state="finished", reused=True)
                 waiting.remove(number)
         while waiting or self._at_work:
-            free = [place for place in self._places if place not in [at for at, _ in self._at_work.values()]]
+            free = [place for place in self._engine.places if place not in [at for at, _ in self._at_work.values()]]
             for place in free[: len(waiting)]:
                 self._begin(waiting.popleft(), place, known)
             self._collect()
@@ -176,27 +243,30 @@ class _Pool:
 
     def cancel(self) -> None:
         """Stop what this sweep started; what it found going goes on."""
-        for path in self._mine:
-            launcher.cancel(path)
+        for begun in self._mine:
+            self._engine.cancel(begun)
         self._collect()
 
     def _begin(self, number: int, place: str, known: dict[str, store.Run]) -> None:
         config, found = self._configs[number], known.get(self.trials[number].key)
         if found:
-            path = found.path
+            look: Look = partial(_look_at, found.path)
         else:
-            content = config.model_copy(update={"device": place}).model_dump(mode="json")
-            path = launcher.start("experiment", content, name=f"{config.confounder} {config.key}")
-            self._mine.append(path)
-        self._at_work[number] = (place, path)
-        self._note(number, run=path.name, state="running", reused=bool(found))
+            begun = self._engine.start(config.model_dump(mode="json"), f"{config.confounder} {config.key}", place)
+            self._mine.append(begun)
+            look = partial(self._engine.look, begun)
+        self._at_work[number] = (place, look)
+        self._note(number, state="running", reused=bool(found))
 
     def _collect(self) -> None:
-        for number, (_, path) in list(self._at_work.items()):
-            status = store.load_run(path).status
+        for number, (_, look) in list(self._at_work.items()):
+            run, status = look()
+            self._seen[number] = status
             if status.state in store.TERMINAL:
                 del self._at_work[number]
-                self._note(number, state=status.state, error=status.error)
+                self._note(number, run=run, state=status.state, error=status.error)
+            elif run != self.trials[number].run:
+                self._note(number, run=run)
 
     def _note(self, number: int, **changes: Any) -> None:
         self.trials[number] = Trial(**{**asdict(self.trials[number]), **changes})
@@ -204,12 +274,10 @@ class _Pool:
 
     def _done(self) -> float:
         ended = sum(trial.state not in ("waiting", "running") for trial in self.trials)
-        return ended + sum(store.load_run(path).status.fraction for _, path in self._at_work.values())
+        return ended + sum(self._seen[number].fraction for number in self._at_work)
 
     def _message(self) -> str:
-        statuses = [
-            (self.trials[number].confounder, store.load_run(path).status) for number, (_, path) in self._at_work.items()
-        ]
+        statuses = [(self.trials[number].confounder, self._seen[number]) for number in self._at_work]
         at_work = [f"{name}: {status.message or status.stage or status.state}" for name, status in statuses]
         ended = sum(trial.state not in ("waiting", "running") for trial in self.trials)
         return f"{ended} of {len(self.trials)} trials ended" + (f"; {'; '.join(at_work)}" if at_work else "")

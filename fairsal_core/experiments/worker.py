@@ -26,6 +26,7 @@ from fairsal_core.experiments.usage import noting
 from fairsal_core.home import workspace
 
 Job = Callable[[dict[str, Any], Path, Report], None]
+TakeDevice = Callable[[Path, str, Callable[[], bool], Listener], int]
 
 JOBS: Mapping[str, str] = {
     "experiment": "fairsal_core.experiments.pipeline:run_job",
@@ -77,7 +78,13 @@ def _inherited_lock(run: Path) -> int | None:
     return None
 
 
-def work(run: Path, jobs: Mapping[str, str], group: int | None, listener: Listener = ignore) -> store.State:
+def work(
+    run: Path,
+    jobs: Mapping[str, str],
+    group: int | None,
+    listener: Listener = ignore,
+    take_device: TakeDevice | None = None,
+) -> store.State:
     """Do a run whose lock the caller holds, write how it ended and return that.
 
     Parameters
@@ -90,6 +97,8 @@ def work(run: Path, jobs: Mapping[str, str], group: int | None, listener: Listen
         The process group that is the run's alone, if there is one.
     listener : Listener
         Hears the events worth showing.
+    take_device : TakeDevice or None
+        Waits for the device and returns the descriptor of its lock; by default runs queue for it on this machine.
 
     Raises
     ------
@@ -109,7 +118,9 @@ def work(run: Path, jobs: Mapping[str, str], group: int | None, listener: Listen
         def cancelled() -> bool:
             return bool(requests) or (run / store.CANCEL).exists()
 
-        state, error = _outcome(run, cancelled, partial(_do, run, jobs, held, cancelled, listener))
+        state, error = _outcome(
+            run, cancelled, partial(_do, run, jobs, held, cancelled, listener, take_device or _take_device)
+        )
         requests.clear()  # one more Ctrl-C must not break off the writing of the end
         state = store.end_run(run, state, error).state
     if state == "finished":
@@ -117,7 +128,14 @@ def work(run: Path, jobs: Mapping[str, str], group: int | None, listener: Listen
     return state
 
 
-def _do(run: Path, jobs: Mapping[str, str], held: ExitStack, cancelled: Callable[[], bool], listener: Listener) -> None:
+def _do(
+    run: Path,
+    jobs: Mapping[str, str],
+    held: ExitStack,
+    cancelled: Callable[[], bool],
+    listener: Listener,
+    take_device: TakeDevice,
+) -> None:
     """Wait for the device and do the job. The device stays taken until `held` is left, after the end is written."""
 
     def show(event: Event) -> None:
@@ -135,7 +153,7 @@ def _do(run: Path, jobs: Mapping[str, str], held: ExitStack, cancelled: Callable
     if described.kind not in WITHOUT_DEVICE:
         device = _device_key(described.config)
         store.update_status(run, device=device)
-        held.callback(processes.unlock, _take_device(run, device, cancelled, show))
+        held.callback(processes.unlock, take_device(run, device, cancelled, show))
     store.update_status(run, state="running", started=time.time(), stage="", message="")
     held.enter_context(noting(run))
     job(dict(described.config), run, Report(partial(store.append_event, run), show, cancelled))
