@@ -19,7 +19,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from fairsal_core.classifiers import build_classifier, load_classifier, save_classifier
 from fairsal_core.errors import FairsalError
@@ -257,6 +261,48 @@ def test_other_origins_get_no_web_socket(server: Server, origin: str, host: str,
 def test_an_upload_without_token_or_session_is_refused(server: Server) -> None:
     assert server.ask("PUT", "/_stcore/upload_file/session/file", b"x").status == 403
     assert server.ask("DELETE", "/_stcore/upload_file/session/file").status == 403
+
+
+@pytest.fixture
+def session(server: Server) -> Iterator[str]:
+    """The id of a session that is open, as a browser tab makes one."""
+    with connect(f"ws://127.0.0.1:{server.port}/_stcore/stream", subprotocols=[Subprotocol("streamlit")]) as stream:
+        asked = BackMsg()
+        asked.rerun_script.query_string = ""
+        stream.send(asked.SerializeToString())
+        while True:
+            answer = ForwardMsg.FromString(stream.recv(timeout=60, decode=False))
+            if answer.WhichOneof("type") == "new_session":
+                break
+        yield answer.new_session.initialize.session_id
+
+
+def in_pieces(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), 2**20):
+        yield body[start : start + 2**20]
+
+
+@pytest.mark.parametrize(
+    ("size", "chunked", "status"),
+    [(1000, False, 204), (20 * 2**20 + 1, False, 413), (22 * 2**20, True, 413)],
+    ids=["small", "too large, and says so", "too large, and does not say so"],
+)
+def test_the_server_itself_refuses_an_upload_above_the_limit(
+    server: Server, session: str, size: int, chunked: bool, status: int
+) -> None:
+    cookie = str(server.ask("GET", "/_stcore/health").getheader("Set-Cookie")).partition(";")[0]
+    head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f.png"\r\nContent-Type: image/png\r\n\r\n'
+    body = head + bytes(size) + b"\r\n--x--\r\n"
+    sent = in_pieces(body) if chunked else body  # without a length http.client sends chunks
+    answer = server.ask(
+        "PUT",
+        f"/_stcore/upload_file/{session}/one",
+        sent,
+        Cookie=cookie,
+        X_Xsrftoken=cookie.partition("=")[2],
+        Content_Type="multipart/form-data; boundary=x",
+    )
+    assert answer.status == status
 
 
 @pytest.mark.parametrize("path", ["/../../etc/passwd", "/media/../../etc/passwd", "/_stcore/%2e%2e/%2e%2e/etc/passwd"])

@@ -55,7 +55,7 @@ def _curves(table: pd.DataFrame, number: str, of: str) -> Any:
     figure.update_xaxes(dtick=max(1, int(table["epoch"].max()) // 8))
     return figure.update_layout(
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        legend={"orientation": "h", "y": -0.25, "yanchor": "top", "title": None},
+        legend={"orientation": "h", "y": -0.4, "yanchor": "top", "title": None},
     )
 
 
