@@ -135,9 +135,12 @@ def output_layer(classifier: nn.Module, images: NDArray[np.uint8]) -> str:
 
 
 def layers_up_to(classifier: nn.Module, layer: str, images: NDArray[np.uint8]) -> list[str]:
-    """Return the layers that have given their output when this one has: itself, those before it, and what is in them."""
+    """Return the layers that have given their output when this one has: those before it, and itself as one.
+
+    What is inside it is not named by itself: a correction behind the layer gives it other names.
+    """
     finished = [found.name for found in trace(classifier, images)]
-    return finished[: finished.index(layer) + 1]
+    return [name for name in finished[: finished.index(layer) + 1] if not name.startswith(f"{layer}.")]
 
 
 @torch.no_grad()
