@@ -231,13 +231,15 @@ def _add_attribute_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="NPY file for the pixel map, 128 x 128 float32 in [0, 1]"
     )
+    parser.add_argument("--engine", default="local", choices=("local", "ray"), help="ray: shards on a Ray cluster")
+    parser.add_argument("--address", default="", help="the Ray cluster, HOST:PORT (default: this machine's)")
 
 
 def _attribute(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     from fairsal_core.device import pick_device
-    from fairsal_core.experiments import stored_maps
+    from fairsal_core.experiments import sharded_maps, stored_maps
     from fairsal_core.faces import decode_image, to_square
     from fairsal_core.files import replacing
     from fairsal_core.regions import (
@@ -264,7 +266,12 @@ def _attribute(options: argparse.Namespace) -> dict[str, Any]:
         print(
             f"Mapping {len(faces):,} faces: about {cost.seconds:,.0f} s, {cost.bytes / 2**20:,.1f} MB", file=sys.stderr
         )
-        path = stored_maps(classifier, faces, options.measure, show_progress(), options.precision)
+        wanted = classifier, faces, options.measure, show_progress(), options.precision
+        if options.engine == "ray":
+            on = {"data": _source(options.data), "device": options.device, "address": options.address}
+            path = sharded_maps(*wanted, **on)
+        else:
+            path = stored_maps(*wanted)
         about["region_maps"] = str(path)
         maps = np.load(path, mmap_mode="r")
     summary = summarise_maps(maps, classifier.grid)

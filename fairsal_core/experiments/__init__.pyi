@@ -50,6 +50,7 @@ from .results import (
     wide_results,
 )
 from .roi_choice import find_roi, region_map_roi
+from .sharding import sharded_maps
 from .store import (
     RESUMABLE,
     TERMINAL,
@@ -139,6 +140,7 @@ __all__ = [
     "run_experiment",
     "run_here",
     "run_path",
+    "sharded_maps",
     "start",
     "stored_maps",
     "sweep_settings",

@@ -1,5 +1,6 @@
 """Jobs beside experiments: train one region classifier, or map many faces with one."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,8 +95,12 @@ def stored_maps(
     measure: str,
     progress: Progress = silent,
     precision: str = "fp32",
+    grow: Callable[..., None] = grow_maps,
 ) -> Path:
-    """Return the NPY file (N, per_side, per_side) float16 with the maps of these faces, mapped now if they were not before."""
+    """Return the NPY file (N, per_side, per_side) float16 with the maps of these faces, mapped now if they were not before.
+
+    `grow` maps them, and takes what `grow_maps` takes.
+    """
     if measure not in MEASURES:
         raise unknown_name("confidence measure", measure, MEASURES)
     key = {
@@ -106,7 +111,7 @@ def stored_maps(
     }
 
     def build(folder: Path) -> None:
-        grow_maps(folder / "maps.npy", key, classifier, faces, measure, progress, precision)
+        grow(folder / "maps.npy", key, classifier, faces, measure, progress, precision)
 
     return artifact("attribution", key, build) / "maps.npy"
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ class RayTrials:
     """Trials as tasks of a Ray cluster; the `Engine` of `sweep --engine ray`."""
 
     def __init__(self, device: str, address: str, count: int) -> None:
-        self._ray = _import_ray()
-        self._connect(address)
+        self._connection = ExitStack()
+        self._ray = self._connection.enter_context(connected(address))
         gpus = 0 if device == "cpu" or not self._ray.cluster_resources().get("GPU") else 1
         self._task = self._ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_trial)
         # Ray queues what does not fit yet, and lets a task see only the GPU that it gave it.
@@ -46,7 +46,7 @@ class RayTrials:
         try:
             path = store.run_path(self._ray.get(begun))
         except (self._ray.exceptions.RayError, FairsalError) as error:
-            return None, store.Status(state="failed", error=_first_line(error))
+            return None, store.Status(state="failed", error=first_line(error))
         return path.name, store.load_run(path).status
 
     def cancel(self, begun: Any) -> None:
@@ -55,26 +55,40 @@ class RayTrials:
             self._ray.get(begun, timeout=10)
 
     def close(self) -> None:
-        self._ray.shutdown()
+        self._connection.close()
 
-    def _connect(self, address: str) -> None:
-        package_root = str(Path(fairsal_core.__file__).parents[1])
-        shared = {name: os.environ[name] for name in _SHARED if name in os.environ}
-        environment = {**shared, "PYTHONPATH": package_root, "FAIRSAL_HOME": str(workspace())}
-        try:
-            _check_answers(address)
-            with _own_signals():
-                self._ray.init(
-                    address=address or "auto",
-                    runtime_env={"env_vars": environment},
-                    log_to_driver=False,
-                    logging_level="error",
-                )
-        except (OSError, RuntimeError, ValueError) as error:
-            raise FairsalError(
-                f"The Ray cluster at {address or 'auto'} does not answer ({_first_line(error)}); start one with "
-                "'ray start --head' and give its address with --address HOST:6379."
-            ) from error
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Connect to a Ray cluster, by default this machine's, and give the module `ray`.
+
+    Raises
+    ------
+    FairsalError
+        If ray is not installed, or the cluster does not answer.
+    """
+    ray = _import_ray()
+    package_root = str(Path(fairsal_core.__file__).parents[1])
+    shared = {name: os.environ[name] for name in _SHARED if name in os.environ}
+    environment = {**shared, "PYTHONPATH": package_root, "FAIRSAL_HOME": str(workspace())}
+    try:
+        _check_answers(address)
+        with _own_signals():
+            ray.init(
+                address=address or "auto",
+                runtime_env={"env_vars": environment},
+                log_to_driver=False,
+                logging_level="error",
+            )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FairsalError(
+            f"The Ray cluster at {address or 'auto'} does not answer ({first_line(error)}); start one with "
+            "'ray start --head' and give its address with --address HOST:6379."
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
 
 
 def _check_answers(address: str) -> None:
@@ -129,5 +143,6 @@ def _import_ray() -> Any:
     return ray
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return what failed, without Ray's pages on it."""
     return sentence(error).split(". ")[0][:300]

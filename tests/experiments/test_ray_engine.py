@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from fairsal_core import cli
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import launcher, processes, store, worker
+from fairsal_core.experiments import launcher, processes, sharding, store, stored_maps, worker
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.sweep import SweepConfig, read_sweep, run_sweep
+from fairsal_core.faces import load_faces
+from fairsal_core.regions import bundled_classifier
 from tests.experiments import unlucky
 from tests.experiments.test_sweep import a_sweep
 
@@ -89,6 +92,29 @@ def test_trials_survive_lost_workers_and_nodes(
     here = swept(a_sweep(drawn_folder, grid={"seeds": seeds[:3]}), tmp_path / "here", monkeypatch)
     same = ["run"]
     pd.testing.assert_frame_equal(table.drop(columns=same), read_sweep(here)[1].drop(columns=same))
+
+
+@with_ray
+@pytest.mark.filterwarnings("default")
+def test_shards_are_the_whole(
+    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier, faces = bundled_classifier("Eyeglasses"), load_faces(str(drawn_folder)).in_split("test")
+    paths = []
+    for home in ("ray", "here"):
+        monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / home))
+        (tmp_path / home).mkdir()
+        if home == "ray":
+            on = {"data": str(drawn_folder), "device": "cpu", "address": cluster.address, "size": 10}
+            paths.append(sharding.sharded_maps(classifier, faces, "margin", **on))
+        else:
+            paths.append(stored_maps(classifier, faces, "margin"))
+    assert paths[0].relative_to(tmp_path / "ray") == paths[1].relative_to(tmp_path / "here")  # the same artifact
+    there, here = (np.load(path) for path in paths)
+    np.testing.assert_allclose(there, here, atol=1e-3)
+    assert there.std() > 0.01
+    shards = [np.load(each / "maps.npy") for each in paths[0].parents[1].iterdir() if each.is_dir()]
+    assert sorted(len(shard) for shard in shards) == [4, 10, 10, 24]
 
 
 @with_ray
