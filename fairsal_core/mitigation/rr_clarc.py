@@ -21,7 +21,7 @@ from fairsal_core.progress import Progress, silent
 class RRClarcSettings(TunedConceptSettings):
     """Settings of `rr_clarc`."""
 
-    lambdas: tuple[float, ...] = Field((1.0, 10.0, 100.0), min_length=1, description="weights of the penalty to search")
+    lambdas: tuple[float, ...] = Field((1.0, 10.0), min_length=1, description="weights of the penalty to search")
     trained: Literal["all_layers", "behind_the_cav"] = Field(
         "behind_the_cav", description="what is fine-tuned; with all_layers the CAV is estimated anew before each epoch"
     )
@@ -36,7 +36,8 @@ def rr_clarc(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Applied:
-    """Return the fine-tuned classifier. The layer is searched with the middle lambda, then lambda in that layer.
+    """Return the fine-tuned classifier. The layer is searched with the middle lambda (of two, the larger), then
+    lambda in that layer.
 
     By default layers up to the CAV are frozen. If they are not, they may turn the concept away from the direction that is
     penalised, and the penalty along the new direction need not fall.
