@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from fairsal_core.faces import FaceDataset, draw_demo_faces, load_celeba, pack
 from tests.helpers import face_names, write_celeba
@@ -32,6 +33,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return 0
     os.environ["OMP_NUM_THREADS"] = "1"  # two processes of two threads on two cores are several times slower
     return os.cpu_count() or 1
+
+
+class _FileByFile(LoadFileScheduling):
+    """A file's tests share a worker and what they set up; those in a browser all share one, with its server and its faces."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/browser" if nodeid.startswith("tests/browser/") else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
+    return _FileByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
