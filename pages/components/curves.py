@@ -28,19 +28,20 @@ def show_curves(events: Sequence[Event]) -> None:
         return
     last = table["variant"].iloc[-1]
     cells = [name for name in table.columns if name not in ("variant", "epoch", LOSS, GAP, PACE)]
-    ended = table[table["variant"] == last].melt("epoch", cells, "cell", "accuracy")
     with columns[1]:
         st.caption("Gap on a few clean validation faces")
         st.plotly_chart(
             _curves(table, GAP, "variant"), key="gap_curve", alt=f"Gap per epoch: {_ends(table, GAP, 'variant')}"
         )
-    with columns[2]:
-        st.caption(f"Accuracy of the four cells, {last}")
-        st.plotly_chart(
-            _curves(ended, "accuracy", "cell"),
-            key="cell_curves",
-            alt=f"Accuracy per epoch: {_ends(ended, 'accuracy', 'cell')}",
-        )
+    if cells:  # a run that was cut off, or comes from elsewhere, may have none
+        ended = table[table["variant"] == last].melt("epoch", cells, "cell", "accuracy")
+        with columns[2]:
+            st.caption(f"Accuracy of the four cells, {last}")
+            st.plotly_chart(
+                _curves(ended, "accuracy", "cell"),
+                key="cell_curves",
+                alt=f"Accuracy per epoch: {_ends(ended, 'accuracy', 'cell')}",
+            )
     pace = table[PACE].iloc[-1]
     st.caption(
         f"{pace:,.0f} images/s in the last epoch. The validation curves are rough: a few faces a cell, no interval."
