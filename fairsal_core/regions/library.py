@@ -1,7 +1,7 @@
 """The region classifiers that come with the repository: one small file per attribute of the drawn faces.
 
-`python -m fairsal_core train-regions --attribute all --images 2400 --out fairsal_core/regions/bundled` reproduces them, but
-for the tie: `--attribute Wearing_Necktie --images 4800 --epochs 2`.
+`python -m fairsal_core train-regions --attribute all --images 4800 --epochs 2 --out fairsal_core/regions/bundled` reproduces
+them.
 """
 
 from pathlib import Path
