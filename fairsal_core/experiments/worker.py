@@ -61,6 +61,10 @@ def main(argv: Sequence[str] | None = None, jobs: Mapping[str, str] = JOBS) -> i
     except FairsalError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError:
+        # As long as the lock is held: whoever then finds the run without its end looks for the reason in its log.
+        _log_traceback(run)
+        return 1
     finally:
         processes.unlock(lock)
         if inherited is not None:
