@@ -17,10 +17,10 @@ from fairsal_core.experiments import (
     plan_variants,
     recent_pace,
     run_path,
-    start,
     training_seconds,
 )
 from fairsal_core.faces import FaceDataset
+from pages.components.begin import begin_and_watch
 from pages.components.data import choose_source, get_faces
 from pages.components.experiment_form import clone_settings, experiment_form, fill_form_from_preset
 from pages.components.frame import inside_app
@@ -56,17 +56,6 @@ def say_how_long(config: ExperimentConfig, variants: list[Variant]) -> None:
         f"{trainings}: about {describe_duration(seconds)} of training at {pace.images_per_second:,.0f} images/s, the pace of "
         f"{pace.run}; less where an earlier run left something."
     )
-
-
-def begin(config: ExperimentConfig) -> None:
-    """Start a run and watch it, or say why it cannot be started."""
-    try:
-        path = start("experiment", config.model_dump(mode="json"), name=f"{config.target} × {config.confounder}")
-    except FairsalError as error:
-        st.error(str(error))
-        return
-    st.query_params["run"] = path.name
-    st.session_state.pop("runs", None)
 
 
 def settings_of(run: Run) -> ExperimentConfig | None:
@@ -159,7 +148,8 @@ with st.container(border=True):
         say_how_long(*plan)
         preview_section(plan[0], faces)
     if st.button("Start", disabled=plan is None, icon=":material/play_arrow:", key="start") and plan:
-        begin(plan[0])
+        config = plan[0]
+        begin_and_watch("experiment", config.model_dump(mode="json"), f"{config.target} × {config.confounder}")
 sweep_form(source)
 
 if "run" in st.query_params:

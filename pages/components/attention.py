@@ -23,12 +23,12 @@ from fairsal_core.experiments import (
     over_all_seeds,
     parse_config,
     read_predictions,
-    start,
 )
 from fairsal_core.faces import CELLS, PART_OF, AnyRoi, FaceDataset, cell_name, roi_area
 from fairsal_core.saliency import EXPLAINERS
 from pages.components.attention_charts import metric_chart, tests_table, trade_off_chart
 from pages.components.audit import Audit
+from pages.components.begin import begin_run
 from pages.components.data import get_faces
 from pages.components.desk import attention_of
 from pages.components.map_grid import Picture, map_grid
@@ -332,7 +332,8 @@ def _explain_form(audit: Audit) -> None:
         count = st.number_input("Faces", 4, 4096, 128, step=4, key="explain_faces", help="Test faces, in equal cells.")
         if st.button("Explain", key="explain_start", disabled=not methods, icon=":material/visibility:"):
             config = {"run": audit.run.id, "explainers": methods, "explained_faces": int(count)}
-            path = start("explain", {**config, "device": audit.run.config.get("device", "auto")}, name="Explain")
-            st.session_state["explain_job"] = path.name
+            settings = {**config, "device": audit.run.config.get("device", "auto")}
+            if begun := begin_run("explain", settings, "Explain"):
+                st.session_state["explain_job"] = begun
         if job := st.session_state.get("explain_job"):
             watch_run(job)

@@ -5,10 +5,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import CLEAN, MethodOutcome, Run, mitigation_of, read_outcomes, start
+from fairsal_core.experiments import CLEAN, MethodOutcome, Run, mitigation_of, read_outcomes
 from fairsal_core.metrics import ACCURACY, EQUALIZED_ODDS, dominated
 from fairsal_core.mitigation import METHODS
 from pages.components.audit import Audit
+from pages.components.begin import begin_and_watch
 from pages.components.desk import Desk
 
 _START = ("threshold", "zhang", "p_clarc", "fine_tune")
@@ -49,13 +50,10 @@ def mitigate_form(run: Run) -> None:
 def _begin(run: Run, methods: list[str], faces: int) -> None:
     try:
         config = mitigation_of(run, methods, faces)
-        path = start("experiment", config.model_dump(mode="json"), name=f"{run.name or run.id}, mitigated")
     except FairsalError as error:
         st.error(str(error))
         return
-    st.query_params["run"] = path.name
-    st.session_state.pop("runs", None)
-    st.rerun()
+    begin_and_watch("experiment", config.model_dump(mode="json"), f"{run.name or run.id}, mitigated")
 
 
 def needs_table(methods: list[str]) -> pd.DataFrame:

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import ATTRIBUTION, REGIONS, MapJob, RegionJob, checked_settings, start
+from fairsal_core.experiments import ATTRIBUTION, REGIONS, MapJob, RegionJob, checked_settings
 from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import NETWORKS, REGION_PRESETS, RegionClassifier, RegionTraining
+from pages.components.begin import begin_run
 from pages.components.watch import watch_run
 from pages.components.words import describe_duration
 
@@ -71,10 +72,8 @@ def training_section(faces: FaceDataset, source: str) -> None:
 
 
 def _begin(kind: str, job: RegionJob | MapJob, name: str) -> None:
-    try:
-        st.query_params[_JOB] = start(kind, job.model_dump(mode="json"), name=name).name
-    except FairsalError as error:
-        st.error(str(error))
+    if begun := begin_run(kind, job.model_dump(mode="json"), name):
+        st.query_params[_JOB] = begun
 
 
 def watch_job() -> None:

@@ -11,9 +11,9 @@ from fairsal_core.experiments import (
     papers_format,
     plan_trials,
     read_sweep,
-    start,
     sweep_settings,
 )
+from pages.components.begin import begin_and_watch
 
 
 def sweep_form(source: str) -> None:
@@ -41,7 +41,7 @@ def sweep_form(source: str) -> None:
             + ". Finished ones are reused; one that fails leaves the others alone."
         )
         if columns[2].button("Start the sweep", key="start_sweep", icon=":material/play_arrow:"):
-            _begin(sweep)
+            begin_and_watch("sweep", sweep.model_dump(mode="json"), sweep.name)
 
 
 def show_sweep(run: Run) -> None:
@@ -65,14 +65,3 @@ def show_sweep(run: Run) -> None:
     st.download_button(
         "Download the table (CSV)", table.to_csv(index=False), f"{run.id}.csv", "text/csv", key=f"csv-{run.id}"
     )
-
-
-def _begin(sweep: SweepConfig) -> None:
-    try:
-        path = start("sweep", sweep.model_dump(mode="json"), name=sweep.name)
-    except FairsalError as error:
-        st.error(str(error))
-        return
-    st.query_params["run"] = path.name
-    st.session_state.pop("runs", None)
-    st.rerun()

@@ -235,7 +235,7 @@ class TestTraining:
             started.append(parse_config(config))
             return create_run(kind, config, name=name)
 
-        monkeypatch.setattr("fairsal_core.experiments.start", start)
+        monkeypatch.setattr("pages.components.begin.start", start)
         app = open_page("training")
         for field, count in (("target_without", 12), ("other_with", 8), ("other_without", 4)):
             app.number_input(key=f"count_{field}").set_value(count)
@@ -277,7 +277,7 @@ class TestTraining:
             started.append(SweepConfig.model_validate(config))
             return create_run(kind, config, name=name)
 
-        monkeypatch.setattr("pages.components.sweeps.start", start)
+        monkeypatch.setattr("pages.components.begin.start", start)
         app = open_page("training")
         app.selectbox(key="sweep_preset").set_value("table1").run()
         assert "4 experiments: Male × Blond_Hair, 4 schemes" in texts(app)
