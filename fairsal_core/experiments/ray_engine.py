@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,7 @@ class RayTrials:
     def __init__(self, device: str, address: str, count: int) -> None:
         self._connection = ExitStack()
         self._ray = self._connection.enter_context(connected(address))
-        gpus = 0 if device == "cpu" or not self._ray.cluster_resources().get("GPU") else 1
-        self._task = self._ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_trial)
+        self._task = as_task(self._ray, run_trial, device)
         # Ray queues what does not fit yet, and lets a task see only the GPU that it gave it.
         self.places = [f"{device} {number}" for number in range(count)]
         self._device = device
@@ -89,6 +88,12 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def as_task(ray: Any, function: Callable[..., Any], device: str) -> Any:
+    """Return the function as a task of the cluster, with a GPU of its own where there are any and the device is not "cpu"."""
+    gpus = 0 if device == "cpu" or not ray.cluster_resources().get("GPU") else 1
+    return ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(function)
 
 
 def _check_answers(address: str) -> None:

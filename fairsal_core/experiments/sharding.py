@@ -11,7 +11,7 @@ import pandas as pd
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.attribution import stored_maps
-from fairsal_core.experiments.ray_engine import RETRIES, connected, first_line
+from fairsal_core.experiments.ray_engine import as_task, connected, first_line
 from fairsal_core.faces import FaceDataset, load_faces
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions import RegionClassifier
@@ -81,8 +81,7 @@ def _grow_on_ray(
     side = classifier.grid.per_side
     names = faces.attributes.index.to_list()
     with connected(address) as ray:
-        gpus = 0 if device == "cpu" or not ray.cluster_resources().get("GPU") else 1
-        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(map_shard)
+        task = as_task(ray, map_shard, device)
         shared = ray.put(classifier.to(pick_device("cpu")))
         at_work = {
             task.remote(shared, data, names[rows], measure, precision, device): rows

@@ -218,9 +218,7 @@ class _Pool:
     def __init__(self, engine: Engine, configs: list[ExperimentConfig], run: Path) -> None:
         self.trials = [Trial(config.key, config.confounder) for config in configs]
         self._engine, self._configs, self._run = engine, configs, run
-        self._at_work: dict[
-            int, tuple[str, Callable[[], tuple[str | None, store.Status]]]
-        ] = {}  # trial -> where, how it is
+        self._at_work: dict[int, tuple[str, Look]] = {}  # trial -> where, how it is
         self._seen: dict[int, store.Status] = {}
         self._mine: list[Any] = []
 
