@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -92,6 +93,22 @@ def test_what_a_room_gives_exists(room: str) -> None:
     module = import_module(f"{PACKAGE}.{room}")
     assert len(set(module.__all__)) == len(module.__all__)
     assert [given for given in module.__all__ if not hasattr(module, given)] == []
+
+
+def test_no_module_needs_itself() -> None:
+    """Imports go round in no circle, not even those inside functions or only for types."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
+    graph = {
+        module: {
+            given
+            for source, names in imports_of(path)
+            for given in ([f"{source}.{each}" for each in names if f"{source}.{each}" in modules] or [source])
+            if given in modules
+        }
+        for module, path in modules.items()
+    }
+    assert graph["fairsal_core.experiments.launcher"] >= {"fairsal_core.experiments.processes"}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_metrics_are_pure() -> None:

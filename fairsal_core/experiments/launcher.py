@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fairsal_core
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import processes, store
 from fairsal_core.experiments.reporting import Listener, ignore
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from fairsal_core.experiments.worker import TakeDevice
 
 WORKER = (sys.executable, "-m", "fairsal_core.experiments.worker")
-MIRROR = (sys.executable, "-m", "fairsal_core", "mirror")
-MIRROR_VARIABLE = "MLFLOW_TRACKING_URI"
 _KILLED_SECONDS = 5.0
 
 
@@ -98,41 +95,11 @@ def _spawn(command: Sequence[str], run: Path, lock: int) -> subprocess.Popen[byt
             pass_fds=(lock,),
             start_new_session=True,
             env={
-                **_environment(),
+                **processes.child_environment(),
                 "PYTHONFAULTHANDLER": "1",  # a crash in native code then leaves its place in the log
                 "FAIRSAL_LOCK_FD": str(lock),
             },
         )
-
-
-def mirror(run: Path) -> None:
-    """Have a finished run copied to the tracking server that the environment names, by a process that nobody waits for.
-
-    What comes of it is one line in the run's log: no server holds up a run, or fails it.
-    """
-    if not os.environ.get(MIRROR_VARIABLE):
-        return
-    with suppress(OSError), (run / store.LOG).open("ab") as log:
-        copying = subprocess.Popen(
-            [*MIRROR, run.name, "--runs", str(run.parent)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # it outlives the worker, which on its way out kills its own group
-            env=_environment(),
-        )
-        threading.Thread(target=copying.wait, name=f"reap mirror of {run.name}", daemon=True).start()
-
-
-def _environment() -> dict[str, str]:
-    # The package may be importable here only because of the script's own folder, which the worker does not share.
-    package_root = str(Path(fairsal_core.__file__).parents[1])
-    path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
-    return {
-        **os.environ,
-        "PYTHONPATH": path,
-        "PYTHONUNBUFFERED": "1",
-    }
 
 
 def run_here(

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import fairsal_core
+
 POLL_SECONDS = 0.05
 
 
@@ -122,6 +124,14 @@ def is_running(pid: int, pid_started: str | None) -> bool:
     """Return whether this very process still runs, and not another that was given its number."""
     now = started(pid)
     return now is not None and now == pid_started
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment in which a child of this process finds the package, and prints without delay."""
+    # The package may be importable here only because of the script's own folder, which the child does not share.
+    package_root = str(Path(fairsal_core.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def terminate(pid: int, pid_started: str | None) -> None:

@@ -20,7 +20,8 @@ from types import FrameType
 from typing import Any
 
 from fairsal_core.errors import CancelledError, FairsalError, sentence, unknown_name
-from fairsal_core.experiments import launcher, processes, store
+from fairsal_core.experiments import processes, store
+from fairsal_core.experiments.mirroring import mirror
 from fairsal_core.experiments.reporting import Event, Listener, Report, ignore
 from fairsal_core.experiments.usage import noting
 from fairsal_core.home import workspace
@@ -128,7 +129,7 @@ def work(
         requests.clear()  # one more Ctrl-C must not break off the writing of the end
         state = store.end_run(run, state, error).state
     if state == "finished":
-        launcher.mirror(run)
+        mirror(run)
     return state
 
 
