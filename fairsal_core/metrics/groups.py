@@ -133,7 +133,7 @@ def fairness_estimates(correct: Hits, cells: NDArray[np.int64], seed: int = 0) -
     if not sizes.all():
         nan = float("nan")
         return [Estimate(name, ALL_CELLS, nan, Interval(nan, nan), len(cells)) for name in names]
-    values = np.mean([_differences_by_fairlearn(row, target, cells % 2 == 0) for row in predicted], axis=0)
+    values = np.mean([_differences_by_fairlearn(row, cells) for row in predicted], axis=0)
     drawn = _differences(bootstrap_rates(predicted, cells, seed=seed), sizes)
     intervals = [percentile_interval((part * bootstrap_seeds(len(part.T), seed=seed)).sum(axis=1)) for part in drawn]
     return [
@@ -142,9 +142,7 @@ def fairness_estimates(correct: Hits, cells: NDArray[np.int64], seed: int = 0) -
     ]
 
 
-def _differences_by_fairlearn(
-    predicted: Hits, target: NDArray[np.bool_], confounder: NDArray[np.bool_]
-) -> tuple[float, float, float]:
+def _differences_by_fairlearn(predicted: Hits, cells: NDArray[np.int64]) -> tuple[float, float, float]:
     from fairlearn.metrics import (  # brings scikit-learn, which takes seconds
         MetricFrame,
         false_positive_rate,
@@ -152,17 +150,20 @@ def _differences_by_fairlearn(
         true_positive_rate,
     )
 
-    # Each face says "yes" with its probability and "no" with the rest: as weights, the metrics are expectations.
-    weights = np.concatenate([predicted, 1.0 - predicted])
+    # The metrics are ratios of counts, so each cell is one "yes" and one "no", with its faces as weights: a face that
+    # says "yes" with a probability counts for that much, and for the rest among the "no".
+    yes = np.bincount(cells, weights=predicted, minlength=len(ALL_CELLS))
+    weights = np.concatenate([yes, np.bincount(cells, minlength=len(ALL_CELLS)) - yes])
     metrics = {"selected": selection_rate, "hit": true_positive_rate, "false": false_positive_rate}
     frame = MetricFrame(
         metrics=metrics,
-        y_true=np.tile(target, 2),
-        y_pred=np.repeat([True, False], len(target)),
-        sensitive_features=np.tile(confounder, 2),
+        y_true=np.isin(ALL_CELLS * 2, TARGET_CELLS),
+        y_pred=np.repeat([True, False], len(ALL_CELLS)),
+        sensitive_features=np.array(ALL_CELLS * 2) % 2 == 0,
         sample_params={name: {"sample_weight": weights} for name in metrics},
     )
-    selected, hit, false = (float(frame.difference()[name]) for name in ("selected", "hit", "false"))
+    difference = frame.difference()
+    selected, hit, false = (float(difference[name]) for name in metrics)
     return selected, hit, max(hit, false)
 
 
