@@ -36,7 +36,11 @@ from PIL import Image, ImageDraw, ImageFilter
 import fairsal_core
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.files import read_json, write_json
+from fairsal_core.home import datasets_folder
 from fairsal_core.progress import Progress, silent
+
+DEMO = "demo"
+"""What a config calls the drawn faces, and the name of their folder."""
 
 _COLUMNS = (
     "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair "
@@ -1227,6 +1231,11 @@ def _reach(centre: float, size: float) -> slice:
 # ------------------------------------------------------------------------------------------------------ the whole set
 
 
+def demo_folder() -> Path:
+    """Return where the drawn faces are, or will be."""
+    return datasets_folder() / DEMO
+
+
 def draw_demo_faces(
     root: Path, count: int = 6000, seed: int = 0, progress: Progress = silent, workers: int | None = None
 ) -> Path:
@@ -1377,8 +1386,7 @@ def _draw_in_processes(folder: Path, count: int, seed: int, progress: Progress, 
     """Draw with several interpreters, each taking every so many-th face.
 
     Not `multiprocessing`: its children import the main module again, which under streamlit is a page, and forked ones would
-    keep the kernel locks that the worker of a run holds. And this file itself, not the package around it, whose imports
-    would take each helper longer than a hundred faces.
+    keep the kernel locks that the worker of a run holds.
     """
     source = str(Path(fairsal_core.__file__).parents[1])
     environment = {
@@ -1387,7 +1395,9 @@ def _draw_in_processes(folder: Path, count: int, seed: int, progress: Progress, 
         "PILLOW_BLOCKS_MAX": "16",  # keep the memory of one picture for the next
     }
     arguments = [[str(folder), str(seed), str(first), str(count), str(workers)] for first in range(1, workers + 1)]
-    processes = [subprocess.Popen([sys.executable, "-P", __file__, *share], env=environment) for share in arguments]
+    processes = [
+        subprocess.Popen([sys.executable, "-P", "-m", __name__, *share], env=environment) for share in arguments
+    ]
     try:
         while any(process.poll() is None for process in processes):
             # A face's parts are written after its picture.

@@ -5,18 +5,11 @@ from pathlib import Path
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces.celeba import load_celeba
 from fairsal_core.faces.dataset import FaceDataset
-from fairsal_core.faces.demo import draw_demo_faces
+from fairsal_core.faces.demo import DEMO, demo_folder, draw_demo_faces
 from fairsal_core.faces.fairface import TABLES, load_fairface
 from fairsal_core.faces.packing import pack
-from fairsal_core.home import cache_folder, datasets_folder
+from fairsal_core.home import cache_folder
 from fairsal_core.progress import Progress, silent
-
-DEMO = "demo"
-
-
-def demo_folder() -> Path:
-    """Return where the drawn faces are, or will be."""
-    return datasets_folder() / DEMO
 
 
 def load_folder(root: Path) -> FaceDataset:
