@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from fairsal_core.device import process_count, process_number
 from fairsal_core.errors import CancelledError, FairsalError, sentence
 from fairsal_core.progress import Eta
 
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
+        if process_count() > 1 and options.command is not _train_regions:
+            raise FairsalError("torchrun is for train-regions alone; start this without it.")
         result: dict[str, Any] = options.command(options)
     except FairsalError as error:
         print(f"fairsal: {error}", file=sys.stderr)
@@ -39,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CancelledError, KeyboardInterrupt):
         print("fairsal: stopped", file=sys.stderr)
         return 130
+    if process_number() > 0:  # the first one tells what all of them did
+        return 0
     shown = result.pop("shown", None)
     print(json.dumps(result, indent=2) if options.json or shown is None else shown)
     return 1 if options.command in (_run, _mitigate, _explain, _sweep) and result["state"] != "finished" else 0
@@ -184,6 +189,18 @@ def _add_train_regions_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _train_regions(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.device import pick_device
+    from fairsal_core.experiments import help_to_train
+    from fairsal_core.regions import joined
+
+    with joined(options.device):
+        if process_number() == 0:
+            return _trained_regions(options)
+        help_to_train(pick_device(options.device))
+        return {}
+
+
+def _trained_regions(options: argparse.Namespace) -> dict[str, Any]:
     from fairsal_core.experiments import REGIONS, RegionJob, checked_settings, load_run, run_here
     from fairsal_core.faces import PART_OF
     from fairsal_core.files import read_json

@@ -1,5 +1,6 @@
-"""Where tensors live."""
+"""Where tensors live, and which of torchrun's processes this is."""
 
+import os
 from typing import TYPE_CHECKING
 
 from fairsal_core.errors import FairsalError
@@ -29,3 +30,13 @@ def pick_device(name: str = "auto") -> "torch.device":
             f"Device '{name}' is not on this machine ({torch.cuda.device_count()} CUDA devices); use auto or cpu."
         )
     return device
+
+
+def process_count() -> int:
+    """Return how many processes torchrun started to train together; 1 without it."""
+    return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+def process_number() -> int:
+    """Return which of them this is; the first one is 0."""
+    return int(os.environ["RANK"]) if process_count() > 1 else 0

@@ -27,6 +27,7 @@ from .mitigation_settings import MethodChoice
 from .pipeline import (
     Variant,
     available_regions,
+    help_to_train,
     plan_variants,
     run_experiment,
     trained_regions,
@@ -109,6 +110,7 @@ __all__ = [
     "find_roi",
     "gap_name",
     "hash_of",
+    "help_to_train",
     "holding",
     "leftovers",
     "list_attention",

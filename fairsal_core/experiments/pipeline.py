@@ -62,10 +62,12 @@ from fairsal_core.regions import (
     RegionTraining,
     bundled_attributes,
     bundled_path,
+    heard,
     mean_colour,
     mean_map,
     pixel_maps,
     stream_maps,
+    tell,
     train_region_classifier,
 )
 from fairsal_core.schemes import find_scheme, select_pixels
@@ -293,14 +295,30 @@ def trained_regions(
     device: torch.device,
     progress: Progress = silent,
 ) -> tuple[Path, dict[str, Any]]:
-    """Return the path of the region classifier trained on these faces, trained now if it was not before, and its key."""
+    """Return the path of the region classifier trained on these faces, trained now if it was not before, and its key.
+
+    Under torchrun this is the first process's; the others `help_to_train`.
+    """
+    key = {"faces": packing_key(faces), "attribute": attribute, "training": settings.model_dump(mode="json")}
 
     def build(folder: Path) -> None:
+        tell({**key, "root": str(faces.root)})
         trained = train_region_classifier(faces, attribute, settings, device=device, progress=progress)
         trained.save(folder / "regions")
 
-    key = {"faces": packing_key(faces), "attribute": attribute, "training": settings.model_dump(mode="json")}
     return artifact("regions", key, build) / "regions", key
+
+
+def help_to_train(device: torch.device) -> None:
+    """Train along with the first of torchrun's processes whatever it trains, and return when there is nothing more."""
+    while wanted := heard():
+        faces = load_faces(wanted["root"])
+        if packing_key(faces) != wanted["faces"]:
+            raise FairsalError(
+                f"{wanted['root']} holds other faces here than for the first process; mount the same folder."
+            )
+        settings = RegionTraining.model_validate(wanted["training"])
+        train_region_classifier(faces, wanted["attribute"], settings, device=device)
 
 
 def available_regions(faces: FaceDataset, source: str) -> dict[str, Path]:

@@ -16,6 +16,7 @@ from fairsal_core.regions.maps import (
     summarise_maps,
     weights_digest,
 )
+from fairsal_core.regions.together import heard, joined, tell
 from fairsal_core.regions.training import REGION_PRESETS, RegionTraining, judge, train_region_classifier
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "bundled_path",
     "confidence",
     "estimate_cost",
+    "heard",
+    "joined",
     "judge",
     "mean_colour",
     "mean_map",
@@ -40,6 +43,7 @@ __all__ = [
     "region_maps",
     "stream_maps",
     "summarise_maps",
+    "tell",
     "to_pixel_map",
     "train_region_classifier",
     "weights_digest",

@@ -27,8 +27,9 @@ _MOST_PIXELS, _MOST_CLASSES = 512, 100
 class Network:
     """A kind of region network: what builds it, from which settings.
 
-    What is built turns images (N, 3, H, W) into logits (N, C, per_side, per_side) of all patches, and has
-    `supervised(images)`: the logits (N, C, P) and positions (N, P) of those patches that one step of training looks at.
+    What is built turns images (N, 3, H, W) into logits (N, C, per_side, per_side) of all patches, and has `draw(count)`: the
+    positions (count, P) of the patches that a step of training looks at, and `supervised(images, positions)`: their logits
+    (N, C, P).
     """
 
     name: str

@@ -65,10 +65,14 @@ class DenseNetwork(nn.Module):
         """Return logits (N, C, per_side, per_side) of images (N, 3, H, W) in [0, 1]."""
         return self._classify(self.features(images), self.position)
 
-    def supervised(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (N, C, P) of the patches a step of training looks at, and their positions (N, P): all of them."""
-        logits = self(images).flatten(start_dim=2)
-        return logits, torch.arange(logits.shape[-1], device=images.device).expand(len(images), -1)
+    def draw(self, count: int) -> Tensor:
+        """Return the positions (count, P) of the patches of each image that a step of training looks at: all of them."""
+        every = self.position.shape[-2] * self.position.shape[-1]
+        return torch.arange(every, device=self.position.device).expand(count, -1)
+
+    def supervised(self, images: Tensor, positions: Tensor) -> Tensor:
+        """Return logits (N, C, P) of these images' patches at the positions (N, P) that `draw` gave."""
+        return self(images).flatten(start_dim=2)  # type: ignore[no-any-return]
 
     def features(self, images: Tensor) -> Tensor:
         """Return what each patch shows, before its place is known: (N, F, per_side, per_side)."""

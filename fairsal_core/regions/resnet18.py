@@ -56,12 +56,15 @@ class PatchResNet(nn.Module):
         logits = [trunk(patches) for patches in self._all_patches(images)]
         return torch.cat(logits).view(len(images), side, side, -1).permute(0, 3, 1, 2)
 
-    def supervised(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (N, C, 1) of one random patch of each image, drawn on the images' device, and its position (N, 1)."""
-        positions = torch.randint(self._grid.count, (len(images),), device=images.device)
+    def draw(self, count: int) -> Tensor:
+        """Return the position (count, 1) of one random patch of each image, drawn on the network's device."""
+        return torch.randint(self._grid.count, (count,), device=self.position.weight.device)[:, None]
+
+    def supervised(self, images: Tensor, positions: Tensor) -> Tensor:
+        """Return logits (N, C, 1) of these images' patches at the positions (N, 1) that `draw` gave."""
         faces = torch.arange(len(images), device=images.device)
-        logits: Tensor = self.trunk(self._cut(images, faces, positions))
-        return logits[:, :, None], positions[:, None]
+        logits: Tensor = self.trunk(self._cut(images, faces, positions[:, 0]))
+        return logits[:, :, None]
 
     def _all_patches(self, images: Tensor) -> Iterator[Tensor]:
         count = self._grid.count

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
+from fairsal_core.device import process_count
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.faces import FaceDataset
 from fairsal_core.metrics import expected_calibration_error, fit_temperature, reliability, top_label
 from fairsal_core.progress import Progress, silent
+from fairsal_core.regions import together
 from fairsal_core.regions.classifier import RegionClassifier, build_network
 from fairsal_core.regions.grid import PatchGrid
 from fairsal_core.regions.maps import batches
@@ -126,6 +128,8 @@ def train_region_classifier(
     counts = np.bincount(labels, minlength=len(classes))
     if (counts > 0).sum() < 2:
         raise FairsalError(f"'{attribute}' is the same on all {len(train)} training faces; there is nothing to learn.")
+    if settings.compile and process_count() > 1:
+        raise FairsalError("Several processes train without torch.compile; leave --compile out, or torchrun.")
     if settings.schedule not in SCHEDULES:
         raise unknown_name("schedule", settings.schedule, SCHEDULES)
     seed_everything(settings.seed)
@@ -256,29 +260,33 @@ def _fit(
     loss_of = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing, reduction="none")
     start = _start_weights(network, grid, pixels, wanted, settings).flatten()
     shuffle = torch.Generator().manual_seed(settings.seed)
+    supervised = together.trainable(network)
     step = 0
     network.train()
     for part in network.children() if settings.compile else ():
         part.compile()
     for epoch in range(settings.epochs):
         for rows in torch.randperm(len(labels), generator=shuffle).split(settings.batch_size):
-            rows = rows.to(device)
+            count, positions = len(rows), together.share(network.draw(len(rows)))  # type: ignore[operator]
+            rows = together.share(rows).to(device)
             with autocast(device, settings.precision):
-                logits, positions = network.supervised(to_unit(pixels[rows]))  # type: ignore[operator]
+                logits = supervised(to_unit(pixels[rows]), positions)
             losses = loss_of(logits.float(), wanted[rows][:, None].expand_as(positions))
             alike = _share_alike(step / steps, settings.warm_up)
-            loss = (losses * torch.lerp(start, torch.ones_like(start), alike)[positions]).mean()
+            weighted = losses * torch.lerp(start, torch.ones_like(start), alike)[positions]
+            loss = together.mean_of_batch(weighted, count)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             schedule.step()
             step += 1
             if step % 10 == 0 or step == steps:
-                if not bool(torch.isfinite(loss)):
+                told = together.average(torch.stack([loss, together.mean_of_batch(losses, count)]).detach())
+                if not bool(torch.isfinite(told[0])):
                     raise FairsalError(
                         "The region classifier's loss is no longer a number; try a smaller learning rate."
                     )
-                mean = float(losses.detach().mean())
+                mean = float(told[1])
                 where = f"epoch {epoch + 1} of {settings.epochs}"
                 progress(step, steps, f"Training regions for {attribute}, {where}, loss {mean:.3f}")
 

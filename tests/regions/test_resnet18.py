@@ -61,7 +61,8 @@ def test_the_position_matters() -> None:
 
 def test_a_step_supervises_one_random_patch_of_each_image() -> None:
     ours, images = network(), torch.rand(200, 3, 128, 128)
-    logits, positions = ours.supervised(images)
+    positions = ours.draw(len(images))
+    logits = ours.supervised(images, positions)
     assert logits.shape == (200, 2, 1)
     assert positions.shape == (200, 1)
     assert set(positions.flatten().tolist()) == set(range(GRID.count))
