@@ -28,11 +28,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The whole suite runs on every core, a thread each; what is picked by hand runs here, where a debugger can stop it."""
+    """The whole suite runs on every core, a thread each; what is picked by hand runs here, where a debugger can stop it.
+
+    One process more than there are cores, since the one with the browser's tests mostly waits for pages.
+    """
     if config.args != config.getini("testpaths"):
         return 0
     os.environ["OMP_NUM_THREADS"] = "1"  # two processes of two threads on two cores are several times slower
-    return os.cpu_count() or 1
+    return (os.cpu_count() or 1) + 1
 
 
 class _FileByFile(LoadFileScheduling):

@@ -232,7 +232,10 @@ def test_the_estimate_is_of_the_right_size(per_side: int) -> None:
     cost = estimate_cost(classifier, 1000)
     assert cost.bytes == 1000 * per_side**2 * 2
     images = np.zeros((1, 128, 128, 3), dtype=np.uint8)
-    begun = time.perf_counter()
-    region_maps(classifier, images)
-    took = time.perf_counter() - begun
+    seconds = []
+    for _ in range(3):  # the best of them: other tests use the machine
+        begun = time.perf_counter()
+        region_maps(classifier, images)
+        seconds.append(time.perf_counter() - begun)
+    took = min(seconds)
     assert took / 20 < cost.seconds / 1000 < took * 20
