@@ -37,7 +37,9 @@ def calibration_section(classifier: RegionClassifier) -> None:
             st.dataframe(frame, hide_index=True)
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _diagram(side: dict[str, Any]) -> Any:
+    """Return points over bars. The figure is shared: nobody may change it."""
     from plotly.subplots import make_subplots
 
     count = np.array(side["count"])

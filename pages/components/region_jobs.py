@@ -33,11 +33,10 @@ def map_section(
 
 def training_section(faces: FaceDataset, source: str) -> None:
     """Offer to train a region classifier as a run."""
-    varies = [str(name) for name in faces.attributes.columns if faces.attributes[name].nunique() > 1]
     with st.expander("Train a region classifier", icon=":material/model_training:"):
         columns = st.columns(4)
         with columns[0]:
-            attribute = st.selectbox("Attribute to predict", varies, key="region_attribute")
+            attribute = st.selectbox("Attribute to predict", _varying(source, faces), key="region_attribute")
             preset = st.selectbox("Settings", list(REGION_PRESETS), key="region_preset", help="paper: weeks on a CPU.")
         base = RegionTraining(**REGION_PRESETS[preset])
         with columns[1]:
@@ -69,6 +68,12 @@ def training_section(faces: FaceDataset, source: str) -> None:
                 return
             _begin(REGIONS, RegionJob(data=source, attribute=attribute, training=training), f"regions of {attribute}")
             st.rerun()
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _varying(source: str, _faces: FaceDataset) -> list[str]:
+    """Return the attributes that not all faces have alike."""
+    return [str(name) for name in _faces.attributes.columns if _faces.attributes[name].nunique() > 1]
 
 
 def _begin(kind: str, job: RegionJob | MapJob, name: str) -> None:

@@ -7,24 +7,64 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from fairsal_core.experiments import parse_config, run_here
 from fairsal_core.faces import FaceDataset
 from fairsal_core.progress import Progress
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 OpenPage = Callable[..., AppTest]
+FinishRun = Callable[..., Path]
+TINY = {
+    "counts": "0,12,8,4",
+    "training": {"epochs": 1, "batch_size": 8},
+    "test_per_cell": 1,
+    "regions": {"images": 40, "epochs": 1, "validation_images": 20},
+    "device": "cpu",
+}
 
 
 @pytest.fixture
-def open_page(drawn: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The workspace that the pages see, empty."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("FAIRSAL_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of artifacts: what one run trained here, the next finds."""
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture
+def finish_run(home: Path, trained: Path, drawn_folder: Path) -> FinishRun:
+    """Do a tiny experiment on the drawn set in the pages' workspace, e.g. `finish_run(balanced=False)`."""
+    (home / "cache").symlink_to(trained)
+
+    def finish(**settings: object) -> Path:
+        config = parse_config({"data": str(drawn_folder), **TINY, **settings})
+        return run_here("experiment", config.model_dump(mode="json"), name="tiny")
+
+    return finish
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_kept() -> None:
+    """Begin without what other tests left in streamlit's caches; their keys keep these tests apart, as they do readers."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def open_page(drawn: FaceDataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     """Open a page of the app, e.g. `open_page("training", run="…")`, on 240 faces in the place of 6,000."""
 
     def load_faces(source: str, progress: Progress) -> FaceDataset:
         return drawn
 
     monkeypatch.setattr("pages.components.data.load_faces", load_faces)
-    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / "home"))
-    st.cache_resource.clear()
-    st.cache_data.clear()
 
     def open_(page: str, **query: str) -> AppTest:
         app = AppTest.from_file(APP, default_timeout=60)

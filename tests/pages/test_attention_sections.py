@@ -5,19 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fairsal_core.experiments import RoiChoice, list_attention, parse_config, region_map_roi, run_here
+from fairsal_core.experiments import RoiChoice, list_attention, region_map_roi, run_here
 from fairsal_core.faces import Roi
 from fairsal_core.pictures import diverging_map, outline_path, over_face
-from tests.pages.conftest import OpenPage, texts
-from tests.pages.test_pages import TINY
+from tests.pages.conftest import FinishRun, OpenPage, texts
 
 
 @pytest.fixture
-def run(open_page: OpenPage, drawn_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def run(finish_run: FinishRun, drawn_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished run in the workspace that the pages see, on faces that are on offer."""
     monkeypatch.setenv("FAIRSAL_DATA_ROOTS", str(drawn_folder))
-    config = parse_config({"data": str(drawn_folder), "balanced": False, **TINY})
-    return run_here("experiment", config.model_dump(mode="json"))
+    return finish_run(balanced=False)
 
 
 def test_the_sections_follow_the_region_in_the_link(open_page: OpenPage, run: Path) -> None:
@@ -53,9 +51,8 @@ def test_a_region_in_the_link_that_is_none(open_page: OpenPage, run: Path) -> No
     assert "".join(app.query_params["roi"]) == "region_map@0.7"
 
 
-def test_a_run_without_explanations_offers_them(open_page: OpenPage, drawn_folder: Path) -> None:
-    content = {"data": str(drawn_folder), "balanced": False, "attention": {"explainers": ["none"]}, **TINY}
-    path = run_here("experiment", parse_config(content).model_dump(mode="json"))
+def test_a_run_without_explanations_offers_them(open_page: OpenPage, finish_run: FinishRun) -> None:
+    path = finish_run(balanced=False, attention={"explainers": ["none"]})
     app = open_page("comparison", run=path.name)
     assert any("Nothing was explained in this run yet" in info.value for info in app.info)
     assert app.multiselect(key="explain_methods").value == ["lrp"]

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from fairsal_core.errors import FairsalError
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
-def folders(drawn: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Path]], None]:
+def folders(drawn: FaceDataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Path]], None]:
     """Offer these folders as data, beside a small set in the place of the 6,000 drawn faces."""
 
     def load(source: str, progress: Progress) -> FaceDataset:
@@ -31,8 +30,6 @@ def folders(drawn: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("FAIRSAL_DATA_ROOTS", os.pathsep.join(map(str, roots)))
 
     monkeypatch.setattr("pages.components.data.load_faces", load)
-    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / "home"))
-    st.cache_resource.clear()
     return offer
 
 
@@ -53,9 +50,7 @@ def test_every_upload_is_a_face_or_one_sentence(open_page: OpenPage) -> None:
             assert f"**{name}.png**" in texts(app)
 
 
-def test_every_folder_is_faces_or_one_sentence(
-    make_celeba: MakeCeleba, tmp_path: Path, folders: Callable[[list[Path]], None]
-) -> None:
+def test_every_folder_is_faces_or_one_sentence(make_celeba: MakeCeleba, folders: Callable[[list[Path]], None]) -> None:
     roots = [
         case.damage(root) or root
         for number, case in enumerate(FOLDERS)
@@ -85,11 +80,10 @@ def test_a_folder_that_is_not_on_offer_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(
-    make_celeba: MakeCeleba, tmp_path: Path, folders: Callable[[list[Path]], None]
+    make_celeba: MakeCeleba, home: Path, folders: Callable[[list[Path]], None]
 ) -> None:
     root = make_celeba()
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "cache").write_text("a file where the cache should be")
+    (home / "cache").write_text("a file where the cache should be")
     folders([root])
     app = AppTest.from_file(APP, default_timeout=60)
     app.run()

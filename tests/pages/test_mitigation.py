@@ -1,24 +1,21 @@
 """Mitigation on the pages: the form says what methods need, outcomes are shown, dominated variants fade."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
-from fairsal_core.experiments import TERMINAL, cancel, list_runs, parse_config, run_here
+from fairsal_core.experiments import TERMINAL, cancel, list_runs
 from fairsal_core.experiments.mitigate import MethodOutcome, write_outcomes
 from fairsal_core.mitigation import METHODS
 from pages.components.mitigation import needs_table, outcomes_table, pareto_chart, pareto_points, trace_table
-from tests.pages.conftest import OpenPage, texts
+from tests.pages.conftest import FinishRun, OpenPage, texts
 
-TINY = {
+UNTREATED = {
     "counts": "2,8,6,4",
     "schemes": [],
     "balanced": False,
     "training": {"epochs": 1, "batch_size": 10},
     "test_per_cell": 2,
     "attention": {"explainers": ["none"]},
-    "device": "cpu",
 }
 TRIAL = {
     "settings": {"alpha": 0.3, "layer": "15"},
@@ -35,14 +32,8 @@ OUTCOMES = [
 ]
 
 
-def finished(folder: Path) -> Path:
-    config = parse_config({**TINY, "data": str(folder)})
-    return run_here("experiment", config.model_dump(mode="json"), name="tiny")
-
-
-def test_the_form_starts_a_new_run_with_the_methods(open_page: OpenPage, drawn_folder: Path) -> None:
-    app = open_page("training")  # its workspace is where the run goes
-    run = finished(drawn_folder)
+def test_the_form_starts_a_new_run_with_the_methods(open_page: OpenPage, finish_run: FinishRun) -> None:
+    run = finish_run(**UNTREATED)
     app = open_page("training", run=run.name)
     methods = app.multiselect(key=f"mitigate_methods-{run.name}")
     assert set(methods.value) < set(METHODS)
@@ -58,9 +49,8 @@ def test_the_form_starts_a_new_run_with_the_methods(open_page: OpenPage, drawn_f
         cancel(newest.path)
 
 
-def test_comparison_links_to_the_form_or_shows_the_outcomes(open_page: OpenPage, drawn_folder: Path) -> None:
-    open_page("comparison")
-    run = finished(drawn_folder)
+def test_comparison_links_to_the_form_or_shows_the_outcomes(open_page: OpenPage, finish_run: FinishRun) -> None:
+    run = finish_run(**UNTREATED)
     app = open_page("comparison", run=run.name)
     assert "How mitigation ended" not in texts(app)
     write_outcomes(run, OUTCOMES, {})

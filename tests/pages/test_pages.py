@@ -20,21 +20,13 @@ from fairsal_core.experiments import (
     list_runs,
     parse_config,
     plan_trials,
-    run_here,
 )
 from fairsal_core.experiments.attention_settings import AttentionSettings
 from fairsal_core.experiments.store import append_event, create_run, end_run
-from fairsal_core.faces import DEMO, FaceDataset
+from fairsal_core.faces import FaceDataset
 from fairsal_core.files import write_json
 from fairsal_core.reports import read_notes
-from tests.pages.conftest import APP, OpenPage, texts
-
-TINY = {
-    "counts": "0,12,8,4",
-    "training": {"epochs": 1, "batch_size": 8},
-    "test_per_cell": 1,
-    "regions": {"images": 40, "epochs": 1, "validation_images": 20},
-}
+from tests.pages.conftest import APP, TINY, FinishRun, OpenPage, texts
 
 
 def test_the_start_page_offers_three_ways_in(open_page: OpenPage) -> None:
@@ -368,12 +360,9 @@ class TestComparison:
         assert "No run has finished yet" in app.info[0].value
 
     def test_a_finished_run_shows_every_variant_clean_and_treated(
-        self, open_page: OpenPage, drawn_folder: Path
+        self, open_page: OpenPage, finish_run: FinishRun
     ) -> None:
-        page = open_page  # its workspace is where the run goes
-        config = parse_config({"data": str(drawn_folder), **TINY})
-        path = run_here("experiment", config.model_dump(mode="json"), name="tiny")
-        app = page("comparison", run=path.name)
+        app = open_page("comparison", run=finish_run().name)
         summary = app.dataframe[0].value
         assert set(zip(summary["variant"], summary["test faces"], strict=True)) == {
             (variant, evaluation)
@@ -390,11 +379,9 @@ class TestComparison:
         app.segmented_control(key="evaluation").set_value("clean").run()
         assert set(app.dataframe[0].value["test faces"]) == {"clean"}
         assert "Fewer than 100 test faces" in texts(app)
-        assert config.data != DEMO
 
-    def test_an_unknown_run_is_said_and_another_shown(self, open_page: OpenPage, drawn_folder: Path) -> None:
-        config = parse_config({"data": str(drawn_folder), "schemes": [], "balanced": False, **TINY})
-        run_here("experiment", config.model_dump(mode="json"))
+    def test_an_unknown_run_is_said_and_another_shown(self, open_page: OpenPage, finish_run: FinishRun) -> None:
+        finish_run(schemes=[], balanced=False)
         app = open_page("comparison", run="20200101-000000-gone-0000")
         assert "There is no finished run" in app.warning[0].value
         assert set(app.dataframe[0].value["variant"]) == {"original"}
