@@ -33,7 +33,7 @@ from pages.components.pictures import portrait, to_bytes
 from pages.components.region_jobs import map_section, training_section, watch_job
 from pages.components.takeaway import offer_maps
 from pages.components.tour import tour_bar
-from pages.components.words import describe_duration
+from pages.components.words import describe_duration, plain
 
 MEAN_OVER = 200
 MOST_FACES = 6
@@ -128,7 +128,7 @@ def upload_faces() -> list[tuple[str, NDArray[np.uint8]]]:
         try:
             picture = decode_image(upload.getvalue(), upload.name)
         except FairsalError as error:
-            st.error(str(error))
+            st.error(plain(error))
             continue
         found.append((upload.name, choose_crop(picture, upload.name, number)))
     return found
@@ -174,7 +174,7 @@ def show_faces(mapped: list[Mapped], classifier: RegionClassifier, measure: str,
             st.session_state["patch_of"] = number + 1
 
         with columns[number % len(columns)]:
-            st.markdown(f"**{one.name}**")
+            st.markdown(f"**{plain(one.name)}**")
             chosen = st.session_state.get("patch") if st.session_state.get("patch_of", 1) == number + 1 else None
             overlay(
                 one.face,
@@ -227,7 +227,7 @@ def patch_section(mapped: list[Mapped], classifier: RegionClassifier) -> None:
     with patch_column:
         position = int(st.number_input(f"Patch, 0 to {count - 1:,}", 0, count - 1, key="patch", bind="query-params"))
     show_patch(one, position, classifier)
-    with st.expander("All patches as a table", icon=":material/table:"):
+    with st.expander("All patches as a table"):
         table = patch_table(one, classifier)
         st.dataframe(table, hide_index=True, height=260, key=f"patches-{number}")
 
@@ -272,7 +272,7 @@ with controls:
     try:
         faces = get_faces(source)
     except FairsalError as error:
-        st.error(str(error))
+        st.error(plain(error))
         st.stop()
     paths = available_regions(faces, source)
     if not paths:

@@ -7,6 +7,8 @@ from pages.components.frame import inside_app
 from pages.components.miniatures import MINIATURES
 
 inside_app()
+# Streamlit cuts off what rises above a formula's line, such as the top of a fraction.
+st.html("<style>.katex-display { padding: 0.4em 0 }</style>")
 
 st.title("What is computed, and why so")
 

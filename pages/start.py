@@ -1,5 +1,6 @@
 """Start: what this is, three ways in, what runs and what finished, and the tour."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -24,19 +25,29 @@ st.image(
     "to one colour; the face with those pixels under noise",
 )
 
-ways = st.columns(3, border=True)
-with ways[0]:
-    st.subheader("See where an attribute lives")
-    st.write("A region classifier sees one small patch at a time. Its confidence, patch by patch, is a map.")
-    st.page_link("pages/attribution.py", label="Open Attribution", icon=":material/location_searching:")
-with ways[1]:
-    st.subheader("Hide it and retrain")
-    st.write("Train on data where, say, only women are blond, with the hair masked or under noise.")
-    st.page_link("pages/training.py", label="Open Training", icon=":material/model_training:")
-with ways[2]:
-    st.subheader("Did attention move?")
-    st.write("Accuracy and attention of every variant, subgroup by subgroup, clean and treated, with intervals.")
-    st.page_link("pages/comparison.py", label="Open Comparison", icon=":material/balance:")
+WAYS = (
+    (
+        "See where an attribute lives",
+        "A region classifier sees one small patch at a time. Its confidence, patch by patch, is a map.",
+        partial(st.page_link, "pages/attribution.py", label="Open Attribution", icon=":material/location_searching:"),
+    ),
+    (
+        "Hide it and retrain",
+        "Train on data where, say, only women are blond, with the hair masked or under noise.",
+        partial(st.page_link, "pages/training.py", label="Open Training", icon=":material/model_training:"),
+    ),
+    (
+        "Did attention move?",
+        "Accuracy and attention of every variant, subgroup by subgroup, clean and treated, with intervals.",
+        partial(st.page_link, "pages/comparison.py", label="Open Comparison", icon=":material/balance:"),
+    ),
+)
+for column, (title, meaning, link) in zip(st.columns(3, border=True), WAYS, strict=True):
+    with column:
+        with st.container(height="stretch"):  # so that the links stand on one line
+            st.subheader(title)
+            st.write(meaning)
+        link()
 
 # What reads runs and faces brings pandas: after everything that can be read meanwhile.
 from pages.components.notes import label_note  # noqa: E402
@@ -46,7 +57,7 @@ from pages.components.tour import STEPS, tour_link  # noqa: E402
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.subheader("A tour in five steps")
-    st.markdown("On the drawn faces, in five steps, with the reason for each.")
+    st.markdown("On the drawn faces, in under five minutes, with the reason for each step.")
     st.markdown("\n".join(f"{number}. {step.title}" for number, step in enumerate(STEPS, 1)))
     tour_link(1, "Begin the tour", ":material/tour:")
 with right:

@@ -31,7 +31,7 @@ from pages.components.run_notes import run_notes
 from pages.components.sweeps import sweep_form
 from pages.components.tour import tour_bar, tour_step
 from pages.components.watch import watch_run
-from pages.components.words import describe_duration
+from pages.components.words import describe_duration, plain
 
 
 def checked(content: dict[str, Any], faces: FaceDataset) -> tuple[ExperimentConfig, list[Variant]] | None:
@@ -40,7 +40,7 @@ def checked(content: dict[str, Any], faces: FaceDataset) -> tuple[ExperimentConf
         config = parse_config(content)
         return config, plan_variants(config, faces)
     except FairsalError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
 
 
@@ -79,7 +79,7 @@ def show_runs() -> None:
             {
                 "run": run.id,
                 "state": run.status.state,
-                "progress": run.status.fraction,
+                "progress": round(run.status.fraction, 2),
                 "created": run.created,
                 "target": config.target if config else None,
                 "confounder": config.confounder if config else None,
@@ -95,7 +95,10 @@ def show_runs() -> None:
         on_select="rerun",
         selection_mode="single-row",
         key="runs",
-        column_config={"progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
+        column_config={
+            "progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+            "created": st.column_config.DatetimeColumn("created (UTC)", format="YYYY-MM-DD HH:mm"),
+        },
     )
     rows = event["selection"]["rows"]
     if rows and st.query_params.get("run") != runs[rows[0]].id:
@@ -139,7 +142,7 @@ source = choose_source("train_source")
 try:
     faces = get_faces(source)
 except FairsalError as error:
-    st.error(str(error))
+    st.error(plain(error))
     st.stop()
 
 with st.container(border=True):

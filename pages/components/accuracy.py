@@ -9,6 +9,7 @@ from fairsal_core.faces import CELLS, cell_name, group_name
 from pages.components.desk import Desk
 
 DISAGREE = 0.1
+TOLD = 3
 FEW = 100
 PALETTE = ("#0072b2", "#d55e00")  # two of Okabe and Ito's colours, told apart by colour-blind readers
 
@@ -35,7 +36,8 @@ def charts_section(desk: Desk) -> None:
     if told:
         st.warning(
             "Clean and treated test faces tell different stories here. "
-            + " ".join(told)
+            + " ".join(told[:TOLD])
+            + (f" So it is for {len(told) - TOLD} more, by less." if len(told) > TOLD else "")
             + " A network that only ever saw hidden "
             "regions may have learned the hiding itself; the clean numbers are what a deployed model would show."
         )
@@ -72,17 +74,20 @@ def chart(
 ) -> go.Figure:
     """Return points with intervals, one row a variant, filled for clean and open for treated test faces.
 
-    Small ticks are the seeds one by one; `line_at` draws a dotted line. The figure is shared: nobody may change it.
+    A variant that was tested under several schemes has a row for each of them. Small ticks are the seeds one by one;
+    `line_at` draws a dotted line. The figure is shared: nobody may change it.
     """
     figure = go.Figure()
     shown = results[results["group"].isin(groups)]
+    treatments = shown[shown["evaluation"] == TREATED].groupby("variant", observed=True)["treated_by"].nunique()
+    several = set(treatments.index[treatments > 1])
     for group, colour in zip(groups, PALETTE, strict=False):
         for evaluation, symbol in ((CLEAN, "circle"), (TREATED, "circle-open")):
             part = shown[(shown["group"] == group) & (shown["evaluation"] == evaluation)]
             figure.add_scatter(
                 name=f"{group}, {evaluation}",
                 x=part["value"],
-                y=_row_names(part),
+                y=_row_names(part, several),
                 mode="markers",
                 marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
                 error_x={
@@ -99,7 +104,7 @@ def chart(
             each = by_seed[(by_seed["group"] == group) & (by_seed["evaluation"] == evaluation)]
             figure.add_scatter(
                 x=each["value"],
-                y=_row_names(each),
+                y=_row_names(each, several),
                 mode="markers",
                 marker={"color": colour, "symbol": "line-ns-open", "size": 9, "opacity": 0.7},
                 showlegend=False,
@@ -107,10 +112,11 @@ def chart(
                 hovertemplate=f"{group}, {evaluation}, seed %{{customdata[0]}}: %{{x:.3f}}<extra>%{{y}}</extra>",
             )
     figure.update_layout(
-        title=title,
-        height=120 + 42 * shown[["variant", "treated_by"]].drop_duplicates().shape[0],
-        margin={"l": 8, "r": 8, "t": 60, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        title={"text": title, "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 8}},
+        height=160 + 42 * len(set(_row_names(shown, several))),
+        margin={"l": 8, "r": 8, "t": 40, "b": 90},
+        # At the bottom, as high in every chart, so that charts side by side have their rows side by side.
+        legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0, "entrywidth": 110},
         yaxis={"autorange": "reversed"},
     )
     if line_at is not None:
@@ -118,17 +124,18 @@ def chart(
     return figure
 
 
-def _row_names(part: pd.DataFrame) -> list[str]:
+def _row_names(part: pd.DataFrame, several: set[str]) -> list[str]:
+    """Return the variants, those that were treated in several ways with what each row is treated by."""
     return [
-        f"{variant} under {treated_by}" if treated_by and "@" not in variant else str(variant)
+        f"{variant} under {treated_by}" if treated_by and variant in several else str(variant)
         for variant, treated_by in zip(part["variant"], part["treated_by"], strict=True)
     ]
 
 
 def disagreements(results: pd.DataFrame, target: str) -> list[str]:
-    """Return a sentence for each variant whose gap differs clearly between clean and treated test faces."""
+    """Return a sentence for each variant whose gap differs clearly between clean and treated test faces, the most first."""
     gaps = results[results["group"] == gap_name(target)]
-    sentences = []
+    sentences: list[tuple[float, str]] = []
     for variant, part in gaps.groupby("variant", sort=False):
         clean = part.loc[part["evaluation"] == CLEAN, "value"]
         if clean.empty:
@@ -136,7 +143,10 @@ def disagreements(results: pd.DataFrame, target: str) -> list[str]:
         clean = clean.iloc[0]
         treated = part[(part["evaluation"] == TREATED) & ((part["value"] - clean).abs() > DISAGREE)]
         sentences += [
-            f"**{variant}**: gap {clean:+.2f} on clean faces, {value:+.2f} on faces treated by {treated_by}."
+            (
+                abs(value - clean),
+                f"**{variant}**: gap {clean:+.2f} on clean faces, {value:+.2f} on faces treated by {treated_by}.",
+            )
             for value, treated_by in zip(treated["value"], treated["treated_by"], strict=True)
         ]
-    return sentences
+    return [sentence for _, sentence in sorted(sentences, reverse=True)]

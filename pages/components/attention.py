@@ -35,6 +35,7 @@ from pages.components.map_grid import Picture, map_grid
 from pages.components.pictures import diverging_map, outline_path, over_face
 from pages.components.roi_editor import choose_roi, roi_figure
 from pages.components.watch import watch_run
+from pages.components.words import plain
 
 SIDE = 128
 SATURATED = 0.995  # share of the pixels that the colours tell apart; a few peaks would make all others white
@@ -47,7 +48,7 @@ def attention_sections(audit: Audit) -> None:
     try:
         found = list_attention(audit.run.path)
     except FairsalError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     if not found:
         st.info(
@@ -68,7 +69,7 @@ def attention_sections(audit: Audit) -> None:
             _, roi = find_roi(choice, audit.run.path, audit.confounder, _of(faces, attention))
             outlines = roi.mask((SIDE, SIDE)) if roi else None
         except FairsalError as error:
-            st.error(str(error))
+            st.error(plain(error))
             return
         if roi is None or outlines is None:
             return
@@ -280,7 +281,7 @@ def _explained_faces(audit: Audit, names: list[str]) -> FaceDataset | None:
     try:
         faces = get_faces(str(audit.run.config["data"]))
     except FairsalError as error:
-        st.warning(f"The faces themselves cannot be shown: {error}")
+        st.warning(f"The faces themselves cannot be shown: {plain(error)}")
         return None
     rows = faces.names.get_indexer(pd.Index(names))
     if (rows < 0).any():

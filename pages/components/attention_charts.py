@@ -7,6 +7,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from pages.components.accuracy import PALETTE
+from pages.components.labels import label_places
 
 METRICS = {"rrf": "RRF", "hrf": "HRF", "mrr": "MRR", "adr": "ADR", "dif": "DIF"}
 COMPARING = ("adr", "dif")  # of after against the original; the others are of one classifier
@@ -99,7 +100,12 @@ def trade_off_chart(
     attention = pooled[(pooled["metric"] == across) & (pooled["group"] == "all")].set_index("variant")
     changes = fairness[fairness["metric"] == down].set_index("variant")
     figure = go.Figure()
-    for index, variant in enumerate(name for name in changes.index if name in attention.index):
+    names = [name for name in changes.index if name in attention.index]
+    xs, ys = attention.loc[names], changes.loc[names]
+    left, right = _around_zero(xs)
+    lowest, highest = _around_zero(ys)
+    places = label_places(xs["value"], ys["value"], names, right - left, highest - lowest)
+    for index, (variant, place) in enumerate(zip(names, places, strict=True)):
         x, y = attention.loc[variant], changes.loc[variant]
         figure.add_scatter(
             name=str(variant),
@@ -107,7 +113,7 @@ def trade_off_chart(
             y=[y["value"]],
             mode="markers+text",
             text=[str(variant)],
-            textposition="top center",
+            textposition=place,
             showlegend=False,
             marker={"size": 12, "symbol": SYMBOLS[index % len(SYMBOLS)], "color": COLOURS[index % len(COLOURS)]},
             error_x=_bars(attention.loc[[variant]]),
@@ -133,8 +139,8 @@ def trade_off_chart(
     figure.update_layout(
         height=440,
         margin={"l": 8, "r": 8, "t": 16, "b": 8},
-        xaxis={"title": AXES[across], "range": _around_zero(attention.loc[attention.index.isin(changes.index)])},
-        yaxis_title=AXES[down],
+        xaxis={"title": AXES[across], "range": [left, right]},
+        yaxis={"title": AXES[down], "range": [lowest, highest]},
     )
     return figure, [str(name) for name in changes.index if name not in attention.index]
 

@@ -12,6 +12,7 @@ import streamlit as st
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import Run, accuracy_and_gap, list_runs, over_all_seeds, read_results
 from fairsal_core.files import read_json
+from pages.components.words import plain, title_of
 
 RESULTS = "results.parquet"
 
@@ -58,7 +59,7 @@ def read_audit(run: Run) -> Audit:
     try:
         return _read(run.path, (run.path / RESULTS).stat().st_mtime, run)
     except (FairsalError, OSError, ValueError) as error:
-        st.error(f"The results of run {run.id} cannot be read: {error}")
+        st.error(f"The results of run {run.id} cannot be read: {plain(error)}")
         st.stop()
 
 
@@ -83,8 +84,8 @@ def _choose_run(runs: list[Run]) -> Run:
     ids = [run.id for run in runs]
     wanted = st.query_params.get("run")
     if wanted and wanted not in ids:
-        st.warning(f"There is no finished run '{wanted}'; the newest is shown instead.")
-    labels = {run.id: f"{run.name or 'Run'} · {run.created:%Y-%m-%d %H:%M} · {run.id}" for run in runs}
+        st.warning(f"There is no finished run '{plain(wanted)}'; the newest is shown instead.")
+    labels = {run.id: f"{title_of(run)} · {run.created:%Y-%m-%d %H:%M} · {run.id}" for run in runs}
     chosen = st.selectbox(
         "Run", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda run_id: labels[run_id]
     )

@@ -7,6 +7,7 @@ import streamlit as st
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import start
+from pages.components.words import plain
 
 
 def begin_run(kind: str, settings: Mapping[str, Any], name: str) -> str | None:
@@ -14,7 +15,7 @@ def begin_run(kind: str, settings: Mapping[str, Any], name: str) -> str | None:
     try:
         return start(kind, dict(settings), name=name).name
     except FairsalError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
 
 

@@ -11,7 +11,7 @@ from fairsal_core.regions import RegionClassifier
 def calibration_section(classifier: RegionClassifier) -> None:
     """Show the stored calibration of a region classifier, or say how to have one."""
     about = classifier.calibration
-    with st.expander("How well calibrated is this region classifier?", icon=":material/monitoring:"):
+    with st.expander("How well calibrated is this region classifier?"):
         if not about:
             st.info("Its calibration was not measured when it was trained; train it again to have it.")
             return

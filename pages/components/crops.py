@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from fairsal_core.faces import aligned_crop, to_square
+from pages.components.words import plain
 
 _SHOWN = 360  # pixels on the longer side
 Box = tuple[int, int, int, int]
@@ -41,7 +42,7 @@ def choose_crop(picture: Image.Image, name: str, number: int) -> NDArray[np.uint
 
     How the upload of this number is cropped is in the link; the photo is not, and never will be.
     """
-    with st.expander(f"Crop of {name}", icon=":material/crop:"):
+    with st.expander(f"Crop of {plain(name)}"):
         shown, controls = st.columns(2)
         with controls:
             slider = partial(st.slider, bind="query-params")

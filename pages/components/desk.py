@@ -13,6 +13,7 @@ import streamlit as st
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import ORIGINAL, Run, changes_table, gap_name, list_runs, read_attention, read_predictions
 from pages.components.audit import Audit, read_audit
+from pages.components.words import plain
 
 BETTER, WORSE = "rgba(0, 114, 178, 0.22)", "rgba(213, 94, 0, 0.22)"  # readable on light and dark; the words say it too
 _SAME_DATA = ("data", "target", "confounder", "test_split", "test_per_cell")
@@ -146,7 +147,9 @@ def choose_desk(audit: Audit, evaluations: Sequence[str]) -> Desk:
     by_label = {entry.label: entry for entry in entries}
     unknown = [label for label in st.query_params.get_all("variants") if label not in by_label]
     if unknown:
-        st.warning(f"These runs have no variant {', '.join(map(repr, unknown))}; what they have is shown instead.")
+        st.warning(
+            f"These runs have no variant {plain(', '.join(map(repr, unknown)))}; what they have is shown instead."
+        )
         del st.query_params["variants"]
     with columns[1]:
         chosen = st.multiselect(
@@ -214,7 +217,7 @@ def desk_section(desk: Desk) -> None:
             alt="Accuracy, gap and other metrics of each variant, with 95% intervals and changes",
         )
     st.caption(
-        f"95% intervals in brackets. Δ: change from *{desk.reference.label}* on the same test faces and seeds; "
+        f"95% intervals in brackets. Δ: change from *{plain(desk.reference.label)}* on the same test faces and seeds; "
         "for the gap, of its size. *Better* or *worse* only where the interval of the change leaves out 0."
     )
 

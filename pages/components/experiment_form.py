@@ -100,7 +100,7 @@ def experiment_form(source: str, faces: FaceDataset) -> dict[str, Any]:
 
 def _choose_attributes(faces: FaceDataset) -> tuple[str, str]:
     attributes = usable_attributes(faces)
-    preset_column, target_column, confounder_column = st.columns(3)
+    preset_column, target_column, confounder_column = st.columns([2, 1, 1])
     preset_column.selectbox(
         "Start from",
         list(PRESETS),

@@ -16,6 +16,7 @@ from fairsal_core.pictures import portrait
 from pages.components.data import get_faces
 from pages.components.desk import Desk, Entry, predictions_of, source_of
 from pages.components.overlay import overlay
+from pages.components.words import plain
 
 A_PAGE = 12
 _ACROSS = 6
@@ -42,12 +43,13 @@ def gallery_section(desk: Desk) -> None:
     try:
         faces = get_faces(str(desk.audit.run.config["data"]))
     except (FairsalError, OSError) as error:
-        st.info(f"The faces themselves cannot be shown: {error}")
+        st.info(f"The faces themselves cannot be shown: {plain(error)}")
         st.dataframe(shown, alt="Scores of the faces before and after")
         return
+    pair = f"*{plain(desk.reference.label)}* → *{plain(after.label)}*"
     mended, broken = (int((table["changed"] & table["right_after"].eq(good)).sum()) for good in (True, False))
     st.caption(
-        f"Clean test faces, mean score over seeds, *{desk.reference.label}* → *{after.label}*: {mended} newly right, {broken} "
+        f"Clean test faces, mean score over seeds, {pair}: {mended} newly right, {broken} "
         f"newly wrong, of {len(table)}. {len(shown)} shown here, those whose score moved most first."
     )
     if shown.empty:
@@ -158,7 +160,7 @@ def _close() -> None:
 def _open(name: str, table: pd.DataFrame, faces: FaceDataset, desk: Desk, after: Entry) -> None:
     if name not in table.index:
         st.warning(
-            f"There is no test face '{name}' in this comparison. The faces above can be opened with their buttons."
+            f"There is no test face '{plain(name)}' in this comparison. The faces above can be opened with their buttons."
         )
         _close()
         return
@@ -193,7 +195,7 @@ def _maps(name: str, faces: FaceDataset, places: list[tuple[Any, Entry]]) -> Non
     for column, entry in places:
         kept = _kept_map(entry, name)
         with column:
-            st.markdown(f"**{entry.label}**" + (f" · {kept[0]}" if kept else ""))
+            st.markdown(f"**{plain(entry.label)}**" + (f" · {kept[0]}" if kept else ""))
             if kept is None:
                 st.caption("No map of this face is kept with the run; maps are kept of the faces explained first.")
                 continue

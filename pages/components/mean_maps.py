@@ -59,7 +59,7 @@ def mean_maps_section(
             st.info("Choose two classes to see the difference of their mean maps.")
         else:
             _difference(pair[0] - pair[1], f"{first} less {second}", backdrop, classifier, measure)
-    with st.expander("As numbers", icon=":material/table:"):
+    with st.expander("As numbers"):
         st.dataframe(_table(means), hide_index=True)
 
 

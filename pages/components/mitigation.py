@@ -11,15 +11,17 @@ from fairsal_core.mitigation import METHODS
 from pages.components.audit import Audit
 from pages.components.begin import begin_and_watch
 from pages.components.desk import Desk
+from pages.components.labels import label_places
+from pages.components.words import plain, title_of
 
 _START = ("threshold", "zhang", "p_clarc", "fine_tune")
 _SIGNS = {"ok": "✓ ok", "no effect": "– no effect", "failed": "✗ failed"}
-_FADED, _FULL = 0.3, 1.0
+_FADED, _FULL = ("#7f7f7f", 0.45), ("#0072b2", 1.0)
 
 
 def mitigate_form(run: Run) -> None:
     """Offer to mitigate a finished run with any set of methods; says what each needs."""
-    with st.expander("Mitigate this run", icon=":material/balance:"):
+    with st.expander("Mitigate this run"):
         st.markdown(
             "Methods start from the *original* of every seed and learn from faces it was not trained on; strengths, layers and "
             "thresholds are chosen on the other held-out split, never on the test faces. The result is a new run with all "
@@ -51,9 +53,9 @@ def _begin(run: Run, methods: list[str], faces: int) -> None:
     try:
         config = mitigation_of(run, methods, faces)
     except FairsalError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
-    begin_and_watch("experiment", config.model_dump(mode="json"), f"{run.name or run.id}, mitigated")
+    begin_and_watch("experiment", config.model_dump(mode="json"), f"{title_of(run)}, mitigated")
 
 
 def needs_table(methods: list[str]) -> pd.DataFrame:
@@ -76,7 +78,7 @@ def outcomes_section(audit: Audit) -> None:
     try:
         outcomes = read_outcomes(audit.run.path)
     except FairsalError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     if not outcomes:
         st.page_link(
@@ -92,6 +94,7 @@ def outcomes_section(audit: Audit) -> None:
         outcomes_table(outcomes),
         hide_index=True,
         key="outcomes",
+        column_config={"saliency": st.column_config.Column(width=180)},  # most are empty, which makes it too narrow
         alt="Outcome of every mitigation method for every seed",
     )
     st.caption(
@@ -103,8 +106,8 @@ def outcomes_section(audit: Audit) -> None:
 
 
 def outcomes_table(outcomes: list[MethodOutcome]) -> pd.DataFrame:
-    """Return one row per method and seed."""
-    return pd.DataFrame(
+    """Return one row per method and seed; columns in which nothing stands are left out."""
+    table = pd.DataFrame(
         [
             {
                 "method": each.variant,
@@ -114,11 +117,12 @@ def outcomes_table(outcomes: list[MethodOutcome]) -> pd.DataFrame:
                 "reason": each.reason,
                 "needs": ", ".join(METHODS[each.method].needs) if each.method in METHODS else "",
                 "saliency": _saliency(each),
-                "seconds": each.seconds,
+                "seconds": round(each.seconds),
             }
             for each in outcomes
         ]
     )
+    return table.loc[:, (table != "").any()]
 
 
 def _saliency(outcome: MethodOutcome) -> str:
@@ -187,18 +191,20 @@ def pareto_points(results: pd.DataFrame) -> pd.DataFrame:
 def pareto_chart(points: pd.DataFrame, confounder: str) -> go.Figure:
     """Return the picture: one labelled point a variant."""
     figure = go.Figure()
-    for beaten, part in points.groupby("dominated"):
+    across, down = (_span(points, what) for what in ("odds", "accuracy"))
+    places = label_places(points["value_odds"], points["value_accuracy"], list(points["variant"]), across, down)
+    for beaten, part in points.assign(place=places).groupby("dominated"):
+        colour, opacity = _FADED if beaten else _FULL
         figure.add_scatter(
             name="dominated" if beaten else "not dominated",
             x=part["value_odds"],
             y=part["value_accuracy"],
             text=part["variant"],
             mode="markers+text",
-            textposition="top center",
-            opacity=_FADED if beaten else _FULL,
-            marker={"size": 11, "color": "#7f7f7f" if beaten else "#0072b2"},
-            error_x=_bars(part, "odds"),
-            error_y=_bars(part, "accuracy"),
+            textposition=part["place"],
+            marker={"size": 11, "color": colour, "opacity": opacity},  # the names stay as readable as the others
+            error_x=_bars(part, "odds", colour, opacity),
+            error_y=_bars(part, "accuracy", colour, opacity),
             hovertemplate="%{text}: accuracy %{y:.3f}, equalized odds difference %{x:.3f}<extra></extra>",
         )
     figure.update_layout(
@@ -212,7 +218,12 @@ def pareto_chart(points: pd.DataFrame, confounder: str) -> go.Figure:
     return figure
 
 
-def _bars(part: pd.DataFrame, what: str) -> dict[str, object]:
+def _span(points: pd.DataFrame, what: str) -> float:
+    """Return what the axis spans, intervals and all."""
+    return float(points[f"high_{what}"].max() - points[f"low_{what}"].min()) or 1.0
+
+
+def _bars(part: pd.DataFrame, what: str, colour: str, opacity: float) -> dict[str, object]:
     value = part[f"value_{what}"]
     return {
         "type": "data",
@@ -220,4 +231,5 @@ def _bars(part: pd.DataFrame, what: str) -> dict[str, object]:
         "array": part[f"high_{what}"] - value,
         "arrayminus": value - part[f"low_{what}"],
         "thickness": 1,
+        "color": f"{colour}{round(255 * opacity):02x}",
     }

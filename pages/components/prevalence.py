@@ -7,6 +7,7 @@ from fairsal_core.experiments import gap_name, natural_table, over_all_seeds, wi
 from fairsal_core.faces import CELLS, CellCounts, cell_name, group_name
 from pages.components.audit import Audit
 from pages.components.desk import predictions_of
+from pages.components.words import plain
 
 
 def prevalence_section(audit: Audit) -> None:
@@ -19,7 +20,7 @@ def prevalence_section(audit: Audit) -> None:
         try:
             predictions = predictions_of(path, (path / "predictions.parquet").stat().st_mtime)
         except (FairsalError, OSError) as error:
-            st.warning(str(error))
+            st.warning(plain(error))
             return
         natural = natural_table(predictions, audit.target, audit.confounder, [counts[cell] for cell in CELLS])
         groups = ["all", group_name(audit.target, True), group_name(audit.target, False), gap_name(audit.target)]

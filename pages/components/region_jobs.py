@@ -8,7 +8,7 @@ from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import NETWORKS, REGION_PRESETS, RegionClassifier, RegionTraining
 from pages.components.begin import begin_run
 from pages.components.watch import watch_run
-from pages.components.words import describe_duration
+from pages.components.words import describe_duration, plain
 
 _JOB = "job"  # the run that this page shows, in its link
 
@@ -17,7 +17,7 @@ def map_section(
     classifier: RegionClassifier, faces: FaceDataset, source: str, measure: str, seconds_a_face: float
 ) -> None:
     """Say what mapping a whole split takes, and start it as a run."""
-    with st.expander("Map a whole split", icon=":material/grid_on:"):
+    with st.expander("Map a whole split"):
         splits = [split for split in ("test", "val", "train") if (faces.split == split).any()]
         split = st.segmented_control("Split", splits, default=splits[0], required=True, key="map_split")
         count = int((faces.split == split).sum())
@@ -33,7 +33,7 @@ def map_section(
 
 def training_section(faces: FaceDataset, source: str) -> None:
     """Offer to train a region classifier as a run."""
-    with st.expander("Train a region classifier", icon=":material/model_training:"):
+    with st.expander("Train a region classifier"):
         columns = st.columns(4)
         with columns[0]:
             attribute = st.selectbox("Attribute to predict", _varying(source, faces), key="region_attribute")
@@ -64,7 +64,7 @@ def training_section(faces: FaceDataset, source: str) -> None:
             try:
                 training = checked_settings(RegionTraining, {**base.model_dump(), **chosen})
             except FairsalError as error:
-                st.error(str(error))
+                st.error(plain(error))
                 return
             _begin(REGIONS, RegionJob(data=source, attribute=attribute, training=training), f"regions of {attribute}")
             st.rerun()

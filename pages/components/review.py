@@ -10,6 +10,7 @@ from fairsal_core.experiments import parse_config
 from fairsal_core.faces import DEMO
 from fairsal_core.reports import add_note, command_line, read_notes, report_zip, write_report
 from pages.components.desk import Desk
+from pages.components.words import plain
 
 
 def notes_section(desk: Desk) -> None:
@@ -26,7 +27,7 @@ def notes_section(desk: Desk) -> None:
         try:
             add_note(run, text, author, "" if about == "the run" else about)
         except (FairsalError, OSError) as error:
-            st.error(str(error))
+            st.error(plain(error))
     notes = read_notes(run)
     for note in reversed(notes):
         with st.container(border=True):

@@ -14,6 +14,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import RoiChoice
 from fairsal_core.faces import ROI_PRESETS
 from pages.components.pictures import data_url, outline_path
+from pages.components.words import plain
 
 SIDE = 128
 LABELS = {"region_map": "Region map", "parts": "Part masks", "box": "Rectangle"}
@@ -147,7 +148,7 @@ def _from_link() -> RoiChoice | None:
     try:
         return RoiChoice.model_validate(words)
     except (FairsalError, ValueError):
-        st.warning(f"The link's region of interest '{words}' is not one, so another is shown.")
+        st.warning(f"The link's region of interest '{plain(words)}' is not one, so another is shown.")
         return None
 
 

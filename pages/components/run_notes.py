@@ -5,6 +5,7 @@ import streamlit as st
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import Run
 from fairsal_core.reports import add_note, read_notes
+from pages.components.words import plain
 
 
 def run_notes(run: Run) -> None:
@@ -18,6 +19,6 @@ def run_notes(run: Run) -> None:
             try:
                 add_note(run.path, str(text))
             except (FairsalError, OSError) as error:
-                st.error(str(error))
+                st.error(plain(error))
                 return
             st.rerun()

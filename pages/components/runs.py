@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fairsal_core.experiments import TERMINAL, Run, list_runs
-from pages.components.words import STATE_COLOURS, describe_duration
+from pages.components.words import STATE_COLOURS, describe_duration, plain, title_of
 
 
 def show_recent(count: int) -> None:
@@ -39,7 +39,7 @@ def _line(run: Run) -> None:
     done = status.state == "finished"
     st.page_link(
         "pages/comparison.py" if done and run.kind == "experiment" else "pages/training.py",
-        label=f":{STATE_COLOURS[status.state]}-badge[{status.state}] {run.name or run.id} · {run.created:%Y-%m-%d %H:%M}",
+        label=f":{STATE_COLOURS[status.state]}-badge[{status.state}] {plain(title_of(run))} · {run.created:%d %b %H:%M}",
         query_params={"run": run.id},
         help=run.id,
     )

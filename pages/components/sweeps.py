@@ -14,6 +14,7 @@ from fairsal_core.experiments import (
     sweep_settings,
 )
 from pages.components.begin import begin_and_watch
+from pages.components.words import plain
 
 
 def sweep_form(source: str) -> None:
@@ -33,7 +34,7 @@ def sweep_form(source: str) -> None:
             sweep = checked_settings(SweepConfig, content)
             trials = plan_trials(sweep)
         except FairsalError as error:
-            st.error(str(error))
+            st.error(plain(error))
             return
         st.caption(
             f"{len(trials)} experiments: "

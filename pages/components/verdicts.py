@@ -6,6 +6,7 @@ import streamlit as st
 from fairsal_core.errors import FairsalError
 from fairsal_core.reports import Acceptance, Judged, Judgement, judgements, read_acceptance, save_acceptance
 from pages.components.desk import Desk
+from pages.components.words import plain
 
 SIGNS = {"pass": "✓", "fail": "✗", "too few images to say": "?", "not measured": "–"}
 _CRITERIA = {
@@ -29,15 +30,12 @@ def verdicts_section(desk: Desk) -> None:
         try:
             save_acceptance(desk.audit.run.path, wanted)
         except (FairsalError, OSError) as error:
-            st.warning(f"The thresholds could not be kept with the run: {error}")
+            st.warning(f"The thresholds could not be kept with the run: {plain(error)}")
     st.dataframe(
         verdict_table(judgements(desk.results, wanted, desk.attention)),
         hide_index=True,
         key="verdicts",
-        column_config={
-            "variant": st.column_config.Column(pinned=True),
-            "verdict": st.column_config.Column(width="medium"),
-        },
+        column_config={"variant": st.column_config.Column(pinned=True)},
         alt="Verdict for each variant and the criteria it rests on",
     )
 

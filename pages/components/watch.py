@@ -18,7 +18,7 @@ from fairsal_core.experiments import (
 )
 from pages.components.curves import show_curves
 from pages.components.sweeps import show_sweep
-from pages.components.words import STATE_COLOURS, describe_duration
+from pages.components.words import STATE_COLOURS, describe_duration, plain, title_of
 
 
 def watch_run(run_id: str) -> None:
@@ -26,7 +26,7 @@ def watch_run(run_id: str) -> None:
     try:
         run = load_run(run_path(run_id))
     except FairsalError as error:
-        st.warning(f"{error} It may have been deleted; the runs there are stand below.")
+        st.warning(f"{plain(error)} It may have been deleted; the runs there are stand below.")
         return
     if run.status.state in TERMINAL:
         _show(run)
@@ -39,7 +39,7 @@ def _live(run_id: str) -> None:
     try:
         run = load_run(run_path(run_id))
     except FairsalError as error:
-        st.warning(str(error))
+        st.warning(plain(error))
         return
     if run.status.state in TERMINAL:
         st.rerun()  # the rest of the page shows the run's end too
@@ -52,7 +52,7 @@ def _live(run_id: str) -> None:
 
 def _show(run: Run) -> None:
     status = run.status
-    st.markdown(f"#### {run.name or run.id} :{STATE_COLOURS[status.state]}-badge[{status.state}]")
+    st.markdown(f"#### {plain(title_of(run))} :{STATE_COLOURS[status.state]}-badge[{status.state}]")
     if status.state in ("queued", "running"):
         left = f" · about {describe_duration(status.eta_seconds)} left" if status.eta_seconds is not None else ""
         st.progress(status.fraction, text=f"{status.message or status.stage or 'Starting'}{left}")
@@ -76,7 +76,7 @@ def _show(run: Run) -> None:
                 query_params={"run": run.config.get("run", run.id)},
             )
     if status.state in ("failed", "interrupted"):
-        st.error(status.error or "It ended without saying why.")
+        st.error(plain(status.error or "It ended without saying why."))
         with st.expander("End of its log"):
             st.code(log_tail(run.path) or "(empty)", language=None)
     if status.state == "cancelled":
@@ -94,7 +94,7 @@ def _show(run: Run) -> None:
         show_sweep(run)
     events, _ = read_events(run.path)
     for told in [event.message for event in events if "batch_size" in event.numbers]:
-        st.warning(told)
+        st.warning(plain(told))
     show_curves(events)
 
 
@@ -103,4 +103,4 @@ def _resume(run: Run) -> None:
         named = "job" if run.kind in (ATTRIBUTION, REGIONS) else "run"
         st.query_params[named] = resume(run.path).name
     except FairsalError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(plain(error), icon=":material/error:")

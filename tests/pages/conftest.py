@@ -1,5 +1,6 @@
 """Pages on the small drawn set, each test with a workspace of its own."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,3 +83,8 @@ def texts(app: AppTest) -> str:
     """Everything a reader of the page finds in prose."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success")
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
+
+
+def read(markdown: str) -> str:
+    """Return what a reader sees of text that is shown letter by letter."""
+    return re.sub(r"\\([\\`*\[\]$])", r"\1", markdown)

@@ -14,7 +14,8 @@ from pages.components.data import get_faces
 from tests.conftest import MakeCeleba
 from tests.faces.bounds import bounded, one_sentence
 from tests.faces.corpus import FIVE, FOLDERS, IMAGES
-from tests.pages.conftest import APP, OpenPage, texts
+from tests.pages.conftest import APP, OpenPage, read, texts
+from tests.reports.conftest import MakeRun, make_run  # noqa: F401
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -41,7 +42,7 @@ def test_every_upload_is_a_face_or_one_sentence(open_page: OpenPage) -> None:
         with bounded(name):
             app.run()
         assert not app.exception, name
-        told = [error.value for error in app.error]
+        told = [read(error.value) for error in app.error]
         if told:
             assert [text.startswith(f"{name}.png ") for text in told] == [True], name
             one_sentence(told[0], expected)
@@ -70,7 +71,25 @@ def test_every_folder_is_faces_or_one_sentence(make_celeba: MakeCeleba, folders:
                 assert len(get_faces(str(root))) == (6 if case.expected == "faces" else 5), case.name
             else:
                 assert len(app.error) == 1, case.name
-                one_sentence(app.error[0].value, case.expected)
+                one_sentence(read(app.error[0].value), case.expected)
+
+
+PICTURE = "![x](https://example.org/x.png)"
+
+
+def test_what_a_link_or_a_file_says_is_shown_and_never_drawn(open_page: OpenPage, make_run: MakeRun) -> None:  # noqa: F811
+    """A picture on another's server would tell it who looks."""
+    run = make_run(name=PICTURE)
+    app = open_page("attribution", origin="Upload")
+    app.file_uploader(key="upload").set_value((f"{PICTURE}.png", b"no image", "image/png")).run()
+    shown = [app]
+    shown += [open_page("training", run=name) for name in (run.id, PICTURE)]
+    shown += [open_page("comparison", run=PICTURE), open_page("start")]
+    shown += [open_page("comparison", run=run.id, **{field: PICTURE}) for field in ("face", "variants")]
+    for page in shown:
+        told = texts(page) + "".join(link.proto.label for link in page.get("page_link"))
+        assert PICTURE in read(told)
+        assert PICTURE not in told
 
 
 def test_a_folder_that_is_not_on_offer_is_refused(tmp_path: Path) -> None:

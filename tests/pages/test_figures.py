@@ -1,8 +1,10 @@
 """The paper's figures, the seeds in the charts, and the natural prevalence: what is drawn are the run's numbers."""
 
 import json
+from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,6 +13,7 @@ from fairsal_core.faces import FaceDataset
 from fairsal_core.files import read_json, write_json
 from pages.components.accuracy import chart
 from pages.components.figures import quantiles_figure, schemes_figure
+from pages.components.labels import HEIGHT, LETTER, LINE, PLACES, WIDTH, _box, _overlap, label_places
 from tests.pages.conftest import OpenPage, texts
 from tests.reports.conftest import MakeRun, made_up_predictions, make_run  # noqa: F401
 
@@ -84,3 +87,32 @@ def test_comparison_shows_figures_and_prevalence(open_page: OpenPage, make_run: 
     specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     names = [trace.get("name") for spec in specs for trace in spec["data"]]
     assert "accuracy, all" in names
+
+
+def test_names_of_points_that_meet_lie_apart() -> None:
+    names = ["rr_clarc", "fine_tune", "a_clarc", "p_clarc", "alone"]
+    x, y = [0.10, 0.10, 0.11, 0.10, 0.9], [0.70, 0.71, 0.70, 0.69, 0.2]
+    places = label_places(x, y, names, 1.0, 1.0)
+    assert places[-1] == "top right"
+    boxes = [
+        _box(np.array([across * WIDTH, down * HEIGHT]), PLACES[place], LETTER * len(name), LINE)
+        for across, down, place, name in zip(x, y, places, names, strict=True)
+    ]
+    assert not [(a, b) for a, b in combinations(range(5), 2) if _overlap(boxes[a], boxes[b])]
+    assert label_places([], [], [], 1.0, 1.0) == []
+
+
+def test_clean_and_treated_share_a_row_where_there_is_one_treatment() -> None:
+    keys = {"variant": ["original", "original", "zhang", "zhang"], "evaluation": ["clean", "treated"] * 2}
+    table = pd.DataFrame({**keys, "treated_by": ["", "general_mask@0.7"] * 2, "group": "men", "n": 4})
+    table = table.assign(value=0.5, low=0.4, high=0.6, seed=0)
+    drawn = chart(table, ["men"], "Accuracy", table.head(0)).data
+    assert {name for trace in drawn for name in trace.y} == {"original", "zhang"}
+    twice = pd.concat([table, table.tail(1).assign(treated_by="general_mask@0.9")])
+    drawn = chart(twice, ["men"], "Accuracy", twice.head(0)).data
+    assert {name for trace in drawn for name in trace.y} == {
+        "original",
+        "zhang",
+        "zhang under general_mask@0.7",
+        "zhang under general_mask@0.9",
+    }

@@ -104,7 +104,7 @@ def test_what_another_beats_in_both_is_faded() -> None:
         "threshold": False,
     }
     figure = pareto_chart(points, "Blond_Hair")
-    opacity = {name: trace.opacity for trace in figure.data for name in trace.text}
+    opacity = {name: trace.marker.opacity for trace in figure.data for name in trace.text}
     assert opacity["original"] < opacity["zhang"] == 1.0
     trace = next(trace for trace in figure.data if "zhang" in trace.text)
     at = list(trace.text).index("zhang")
