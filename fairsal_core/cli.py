@@ -116,6 +116,12 @@ def _commands() -> list[tuple[str, Command, Callable[[argparse.ArgumentParser], 
             _add_sweep_arguments,
             "Run many experiments, reuse those that are finished, and print one table of all.",
         ),
+        (
+            "cluster",
+            _cluster,
+            _add_cluster_arguments,
+            "Ask a Ray cluster for its nodes and its queue.",
+        ),
         ("runs", _runs, _add_runs_arguments, "List the runs, or show, cancel, resume or delete one."),
         (
             "report",
@@ -428,6 +434,19 @@ def _sweep(options: argparse.Namespace) -> dict[str, Any]:
         "quantiles": json.loads(quantiles.to_json(orient="records")),
         "shown": "\n\n".join([*shown, f"{done.id} -> {done.path}"]),
     }
+
+
+def _add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--address", default=os.environ.get("RAY_ADDRESS", ""), help="HOST:PORT, or set RAY_ADDRESS")
+
+
+def _cluster(options: argparse.Namespace) -> dict[str, Any]:
+    from fairsal_core.experiments import cluster_state, describe_cluster
+
+    if not options.address:
+        raise FairsalError("Say which cluster: --address HOST:6379, or set RAY_ADDRESS.")
+    state = cluster_state(options.address)
+    return {"address": options.address, **state, "shown": f"{options.address}: {describe_cluster(state)}"}
 
 
 def _over(settings: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,15 @@ def pick_device(name: str = "auto") -> "torch.device":
     return device
 
 
+def describe_machine() -> str:
+    """Return what this machine has to compute with, such as "2 cores, no GPU"."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpus = torch.cuda.device_count()
+    return f"{cores} cores, {'no GPU' if gpus == 0 else '1 GPU' if gpus == 1 else f'{gpus} GPUs'}"
+
+
 def process_count() -> int:
     """Return how many processes torchrun started to train together; 1 without it."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1

@@ -26,6 +26,7 @@ from pages.components.experiment_form import clone_settings, experiment_form, fi
 from pages.components.frame import inside_app
 from pages.components.mitigation import mitigate_form
 from pages.components.notes import label_note
+from pages.components.places import where_jobs_run
 from pages.components.preview import preview_section
 from pages.components.run_notes import run_notes
 from pages.components.sweeps import sweep_form
@@ -69,6 +70,7 @@ def show_runs() -> None:
     """List earlier runs; choosing one shows it."""
     runs = list_runs()
     st.subheader("Runs")
+    where_jobs_run()
     if not runs:
         st.info(
             "No runs yet. The settings above are ready to go: the drawn faces take under three minutes on two cores."

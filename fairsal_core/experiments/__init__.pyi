@@ -35,6 +35,7 @@ from .pipeline import (
 from .presets import PRESETS, SWEEPS, preset_settings, sweep_settings
 from .processes import holding
 from .pruning import Leftover, leftovers, prune
+from .ray_engine import ask_cluster, cluster_state, describe_cluster
 from .replication import AUTHORS_EVALUATION, papers_format
 from .reporting import Event, Report
 from .results import (
@@ -99,12 +100,15 @@ __all__ = [
     "Trial",
     "Variant",
     "accuracy_and_gap",
+    "ask_cluster",
     "available_regions",
     "cancel",
     "changes_table",
     "checked_settings",
     "class_means",
+    "cluster_state",
     "delete_run",
+    "describe_cluster",
     "face_changes",
     "fairness_change_table",
     "find_roi",

@@ -96,10 +96,11 @@ def stored_maps(
     progress: Progress = silent,
     precision: str = "fp32",
     grow: Callable[..., None] = grow_maps,
+    stage: str = ATTRIBUTION,
 ) -> Path:
     """Return the NPY file (N, per_side, per_side) float16 with the maps of these faces, mapped now if they were not before.
 
-    `grow` maps them, and takes what `grow_maps` takes.
+    `grow` maps them, and takes what `grow_maps` takes; `stage` is what they are kept under.
     """
     if measure not in MEASURES:
         raise unknown_name("confidence measure", measure, MEASURES)
@@ -113,7 +114,7 @@ def stored_maps(
     def build(folder: Path) -> None:
         grow(folder / "maps.npy", key, classifier, faces, measure, progress, precision)
 
-    return artifact("attribution", key, build) / "maps.npy"
+    return artifact(stage, key, build) / "maps.npy"
 
 
 def class_means(

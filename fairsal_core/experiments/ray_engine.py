@@ -4,12 +4,16 @@ Ray decides where and when; there is no scheduler of our own. A task whose worke
 fails is not, since it would fail again. Every node has to have fairsal at the same path, and the workspace mounted there.
 """
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,9 @@ from fairsal_core.home import workspace
 
 RETRIES = 3  # of a task whose worker was lost
 _ANSWER_SECONDS = 10.0
+_ASK_SECONDS = 30.0
+_CHECK_SECONDS = 1.0
+_STOP_SECONDS = 10.0
 _SHARED = ("FAIRSAL_DATA_ROOTS", "MLFLOW_TRACKING_URI", "OMP_NUM_THREADS", "GOMP_SPINCOUNT")
 
 
@@ -34,27 +41,46 @@ class RayTrials:
         # Ray queues what does not fit yet, and lets a task see only the GPU that it gave it.
         self.places = [f"{device} {number}" for number in range(count)]
         self._device = device
+        self._lost: str | None = None
+        self._checked = time.monotonic()
 
     def start(self, config: Mapping[str, Any], name: str, place: str) -> Any:
         return self._task.remote({**config, "device": self._device}, name, dict(worker.JOBS))
 
     def look(self, begun: Any) -> tuple[str | None, store.Status]:
+        if self._lost:
+            return None, store.Status(state="interrupted", error=self._lost)
+        self._check_head()
         ready, _ = self._ray.wait([begun], timeout=0)
         if not ready:
             return None, store.Status(state="running", message="on the cluster")
         try:
             path = store.run_path(self._ray.get(begun))
+        except self._ray.exceptions.TaskCancelledError:
+            return None, store.Status(state="cancelled")
         except (self._ray.exceptions.RayError, FairsalError) as error:
             return None, store.Status(state="failed", error=first_line(error))
         return path.name, store.load_run(path).status
 
-    def cancel(self, begun: Any) -> None:
-        self._ray.cancel(begun)
-        with suppress(self._ray.exceptions.RayError):
-            self._ray.get(begun, timeout=10)
+    def cancel(self, begun: list[Any]) -> None:
+        if self._lost or not begun:
+            return
+        for each in reversed(begun):  # or one that waits would begin in the place of one that was stopped
+            self._ray.cancel(each)
+        self._ray.wait(begun, num_returns=len(begun), timeout=_STOP_SECONDS)
 
     def close(self) -> None:
         self._connection.close()
+
+    def _check_head(self) -> None:
+        if time.monotonic() - self._checked < _CHECK_SECONDS:
+            return
+        self._checked = time.monotonic()
+        try:
+            check_head(self._ray)
+        except FairsalError as error:
+            self._lost = str(error)
+            raise
 
 
 @contextmanager
@@ -88,6 +114,91 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def cluster_state(address: str) -> dict[str, float]:
+    """Return how many nodes a Ray cluster has, its CPUs and GPUs, how many of them are free, and how many tasks wait.
+
+    It starts nothing there, and connects to nothing that could end this process.
+
+    Raises
+    ------
+    FairsalError
+        If ray is not installed, or the cluster does not answer within seconds.
+    """
+    _import_ray()
+    from ray.autoscaler.v2.sdk import get_cluster_status
+
+    try:
+        _check_answers(address)
+        status = get_cluster_status(address, timeout=int(_ANSWER_SECONDS))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FairsalError(f"The Ray cluster at {address} does not answer ({first_line(error)}).") from error
+    total, free = status.total_resources(), status.available_resources()
+    demands = [demand for each in status.resource_demands.ray_task_actor_demand for demand in each.bundles_by_count]
+    return {
+        "nodes": len(status.active_nodes) + len(status.idle_nodes),
+        "cpus": total.get("CPU", 0),
+        "free_cpus": free.get("CPU", 0),
+        "gpus": total.get("GPU", 0),
+        "free_gpus": free.get("GPU", 0),
+        "waiting": sum(demand.count for demand in demands),
+    }
+
+
+def ask_cluster(address: str) -> str:
+    """Return `cluster_state` as a sentence, asked for by another process: one that Ray is in it may end.
+
+    Raises
+    ------
+    FairsalError
+        If the cluster does not answer within seconds.
+    """
+    unanswered = f"The Ray cluster at {address} does not answer"
+    try:
+        _check_answers(address)
+        command = [sys.executable, "-m", "fairsal_core", "cluster", "--json", "--address", address]
+        asked = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_ASK_SECONDS,
+            env=processes.child_environment(),
+            check=False,
+        )
+    except (OSError, ValueError) as error:
+        raise FairsalError(f"{unanswered} ({first_line(error)}).") from error
+    except subprocess.TimeoutExpired as error:
+        raise FairsalError(f"{unanswered} within {_ASK_SECONDS:.0f} s.") from error
+    if asked.returncode:
+        raise FairsalError(asked.stderr.strip().rpartition("fairsal: ")[2] or unanswered)
+    return describe_cluster(json.loads(asked.stdout))
+
+
+def describe_cluster(state: dict[str, Any]) -> str:
+    """Return one sentence on what `cluster_state` found.
+
+    Examples
+    --------
+    >>> describe_cluster({"nodes": 3, "cpus": 8.0, "free_cpus": 6.0, "gpus": 0, "free_gpus": 0, "waiting": 2})
+    '3 nodes, 6 of 8 CPUs and 0 of 0 GPUs free, 2 tasks waiting'
+    """
+    form = (
+        "{nodes} nodes, {free_cpus:g} of {cpus:g} CPUs and {free_gpus:g} of {gpus:g} GPUs free, {waiting} tasks waiting"
+    )
+    return form.format(**state)
+
+
+def check_head(ray: Any) -> None:
+    """Raise FairsalError if the head of the cluster is gone: Ray itself would try for a minute, and then end the process."""
+    address = ray.get_runtime_context().gcs_address
+    try:
+        _check_answers(address)
+    except OSError as error:
+        raise FairsalError(
+            f"The Ray cluster at {address} was lost ({first_line(error)}); start it again, and then this: what is finished "
+            "is not done again."
+        ) from error
 
 
 def as_task(ray: Any, function: Callable[..., Any], device: str) -> Any:

@@ -11,11 +11,12 @@ import pandas as pd
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.attribution import stored_maps
-from fairsal_core.experiments.ray_engine import as_task, connected, first_line
+from fairsal_core.experiments.ray_engine import as_task, check_head, connected, first_line
 from fairsal_core.faces import FaceDataset, load_faces
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions import RegionClassifier
 
+SHARDS = "shards"
 SHARD = 2048  # faces: 10 MB of maps, and ten seconds of `dense` on a CPU
 
 
@@ -61,7 +62,8 @@ def map_shard(
     """Map the faces of these names and return the file with their maps: the task."""
     faces = load_faces(data)
     shard = faces.take(faces.attributes.index.get_indexer(pd.Index(names)))
-    return str(stored_maps(classifier.to(pick_device(device)), shard, measure, precision=precision))
+    # Kept apart from whole sets: one that is a single shard has its key, and whoever waits for the shard holds its lock.
+    return str(stored_maps(classifier.to(pick_device(device)), shard, measure, precision=precision, stage=SHARDS))
 
 
 def _grow_on_ray(
@@ -91,6 +93,7 @@ def _grow_on_ray(
         done = 0
         while at_work:
             ready, _ = ray.wait(list(at_work), timeout=0.5)
+            check_head(ray)
             for each in ready:
                 rows = at_work.pop(each)
                 try:

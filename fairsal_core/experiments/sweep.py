@@ -167,8 +167,8 @@ class Engine(Protocol):
     def look(self, begun: Any) -> tuple[str | None, store.Status]:
         """Return the id of a trial's run, if that is known by now, and how it is."""
 
-    def cancel(self, begun: Any) -> None:
-        """Stop a trial."""
+    def cancel(self, begun: list[Any]) -> None:
+        """Stop trials, those too that have ended, and return when they have or it takes too long."""
 
     def close(self) -> None:
         """Give back what the engine holds."""
@@ -186,8 +186,9 @@ class LocalTrials:
     def look(self, begun: Path) -> tuple[str | None, store.Status]:
         return _look_at(begun)
 
-    def cancel(self, begun: Path) -> None:
-        launcher.cancel(begun)
+    def cancel(self, begun: list[Path]) -> None:
+        for run in begun:
+            launcher.cancel(run)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -221,32 +222,33 @@ class _Pool:
         self._at_work: dict[int, tuple[str, Look]] = {}  # trial -> where, how it is
         self._seen: dict[int, store.Status] = {}
         self._mine: list[Any] = []
+        self._known: dict[str, store.Run] = {}
+        self._waiting: deque[int] = deque()
 
     def work(self, report: Report) -> None:
         """Go on until every trial has ended."""
-        known = _known_runs()
-        waiting = deque(range(len(self.trials)))
-        for number in list(waiting):
-            found = known.get(self.trials[number].key)
+        self._known = _known_runs()
+        for number, trial in enumerate(self.trials):
+            found = self._known.get(trial.key)
             if found and found.status.state == "finished":
                 self._note(number, run=found.id, state="finished", reused=True)
-                waiting.remove(number)
-        while waiting or self._at_work:
+            else:
+                self._waiting.append(number)
+        while self._waiting or self._at_work:
             free = [place for place in self._engine.places if place not in [at for at, _ in self._at_work.values()]]
-            for place in free[: len(waiting)]:
-                self._begin(waiting.popleft(), place, known)
+            for place in free[: len(self._waiting)]:
+                self._begin(self._waiting.popleft(), place)
             self._collect()
             report(self._done(), len(self.trials), self._message())
             time.sleep(_POLL_SECONDS)
 
     def cancel(self) -> None:
         """Stop what this sweep started; what it found going goes on."""
-        for begun in self._mine:
-            self._engine.cancel(begun)
+        self._engine.cancel(self._mine)
         self._collect()
 
-    def _begin(self, number: int, place: str, known: dict[str, store.Run]) -> None:
-        config, found = self._configs[number], known.get(self.trials[number].key)
+    def _begin(self, number: int, place: str) -> None:
+        config, found = self._configs[number], self._known.get(self.trials[number].key)
         if found:
             look: Look = partial(_look_at, found.path)
         else:
@@ -260,7 +262,13 @@ class _Pool:
         for number, (_, look) in list(self._at_work.items()):
             run, status = look()
             self._seen[number] = status
-            if status.state in store.TERMINAL:
+            if status.state == "interrupted" and self.trials[number].key in self._known:
+                # It was found going, and has gone the way of the sweep that began it.
+                del self._known[self.trials[number].key]
+                del self._at_work[number]
+                self._waiting.append(number)
+                self._note(number, run=None, state="waiting", reused=False)
+            elif status.state in store.TERMINAL:
                 del self._at_work[number]
                 self._note(number, run=run, state=status.state, error=status.error)
             elif run != self.trials[number].run:

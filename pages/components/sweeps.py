@@ -14,6 +14,7 @@ from fairsal_core.experiments import (
     sweep_settings,
 )
 from pages.components.begin import begin_and_watch
+from pages.components.places import cluster_address
 from pages.components.words import plain
 
 
@@ -30,6 +31,9 @@ def sweep_form(source: str) -> None:
         content["trials"] = [
             {**trial, "data": source, "seeds": list(range(int(seeds)))} for trial in content.get("trials", [{}])
         ]
+        address = cluster_address()
+        if address and st.checkbox(f"On the Ray cluster at {address}", key="sweep_on_cluster"):
+            content |= {"engine": "ray", "address": address}
         try:
             sweep = checked_settings(SweepConfig, content)
             trials = plan_trials(sweep)

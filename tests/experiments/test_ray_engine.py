@@ -1,9 +1,10 @@
 """A sweep on a Ray cluster of two nodes, on loopback, with workers and nodes that are lost."""
 
 import importlib.util
+import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pandas as pd
 import pytest
 
 from fairsal_core import cli
-from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import launcher, processes, sharding, store, stored_maps, worker
+from fairsal_core.errors import CancelledError, FairsalError
+from fairsal_core.experiments import cluster_state, launcher, processes, sharding, store, stored_maps, worker
 from fairsal_core.experiments.reporting import Report
-from fairsal_core.experiments.sweep import SweepConfig, read_sweep, run_sweep
+from fairsal_core.experiments.sweep import TRIALS, SweepConfig, read_sweep, run_sweep
 from fairsal_core.faces import load_faces
 from fairsal_core.regions import bundled_classifier
 from tests.experiments import unlucky
@@ -26,14 +27,20 @@ with_ray = pytest.mark.skipif(
 )
 
 
+SMALL = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
+
+
+def begin_cluster(**head: Any) -> Any:
+    from ray.cluster_utils import Cluster
+
+    return Cluster(initialize_head=True, head_node_args={**SMALL, **head})
+
+
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head that does no trials, and two nodes that do one at a time."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    from ray.cluster_utils import Cluster
-
-    memory = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
+    made = begin_cluster(num_cpus=0)
     try:
         for _ in range(2):
             made.add_node(num_cpus=1, object_store_memory=80 * 2**20)
@@ -62,13 +69,11 @@ def test_trials_survive_lost_workers_and_nodes(
     killed: list[str] = []
 
     def kill_node() -> None:
-        if processes.wait_until((far / "node").exists, 200):
-            (node,) = [each for each in cluster.worker_nodes if each.node_id == (far / "node").read_text()]
-            cluster.remove_node(node, allow_graceful=False)
-            killed.append(node.node_id)
+        (node,) = [each for each in cluster.worker_nodes if each.node_id == (far / "node").read_text()]
+        cluster.remove_node(node, allow_graceful=False)
+        killed.append(node.node_id)
 
-    killer = threading.Thread(target=kill_node)
-    killer.start()
+    killer = when((far / "node").exists, kill_node)
     on_ray = a_sweep(drawn_folder, grid={"seeds": seeds}, engine="ray", address=cluster.address)
     there = swept(on_ray, far, monkeypatch)
     killer.join()
@@ -94,6 +99,77 @@ def test_trials_survive_lost_workers_and_nodes(
     pd.testing.assert_frame_equal(table.drop(columns=same), read_sweep(here)[1].drop(columns=same))
 
 
+def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
+    """Do something as soon as a condition holds, in a thread that has begun."""
+    thread = threading.Thread(target=lambda: processes.wait_until(condition, 200) and act())
+    thread.start()
+    return thread
+
+
+@with_ray
+@pytest.mark.filterwarnings("default")
+def test_a_lost_head_ends_the_sweep_which_goes_on_with_a_new_one(
+    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "JOBS", {**worker.JOBS, "experiment": "tests.experiments.unlucky:run_job"})
+    seeds = [[1], [unlucky.LOSES_HEAD]]
+    home = tmp_path / "home"
+
+    def one_is_done() -> bool:
+        return (home / "head").exists() and '"finished"' in (home / "sweep" / TRIALS).read_text()
+
+    def kill_everything() -> None:
+        for node in [cluster.head_node, *cluster.worker_nodes]:
+            node.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
+        cluster.head_node = None
+        cluster.worker_nodes.clear()
+
+    killer = when(one_is_done, kill_everything)
+    on_ray = {"grid": {"seeds": seeds}, "engine": "ray"}
+    with pytest.raises(FairsalError, match=r"The Ray cluster at .* was lost .* start it again, and then this"):
+        swept(a_sweep(drawn_folder, **on_ray, address=cluster.address), home, monkeypatch)
+    killer.join()
+    assert [(trial.state, trial.run is None) for trial in read_sweep(home / "sweep")[0]] == [
+        ("finished", False),
+        ("interrupted", True),
+    ]
+
+    again = begin_cluster(num_cpus=1)
+    try:
+        (out := home / "again").mkdir()
+        run_sweep(a_sweep(drawn_folder, **on_ray, address=again.address), out, Report())
+    finally:
+        again.shutdown()
+    assert [(trial.state, trial.reused) for trial in read_sweep(out)[0]] == [("finished", True), ("finished", False)]
+    assert [len((home / f"attempts-{seed}").read_text()) for (seed,) in seeds] == [1, 2]
+
+
+@with_ray
+@pytest.mark.filterwarnings("default")
+def test_a_cancelled_sweep_stops_its_trials(
+    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "JOBS", {**worker.JOBS, "experiment": "tests.experiments.unlucky:run_job"})
+    seeds = [[unlucky.WAITS + number] for number in range(4)]
+
+    def both_places_are_taken() -> bool:
+        if len(list(tmp_path.glob("home/attempts-*"))) < 2:
+            return False
+        return bool(states.append(cluster_state(cluster.address)) or states[-1]["waiting"] == 2)
+
+    states: list[dict[str, float]] = []
+
+    on_ray = a_sweep(drawn_folder, grid={"seeds": seeds}, engine="ray", address=cluster.address)
+    with monkeypatch.context() as patch, pytest.raises(CancelledError):
+        patch.setenv("FAIRSAL_HOME", str(tmp_path / "home"))
+        (out := tmp_path / "home" / "sweep").mkdir(parents=True)
+        run_sweep(on_ray, out, Report(cancelled=both_places_are_taken))
+    assert {trial.state for trial in read_sweep(out)[0]} == {"cancelled"}
+    assert [run.status.state for run in store.list_runs(tmp_path / "home" / "runs")] == ["cancelled", "cancelled"]
+    assert len(list(tmp_path.glob("home/attempts-*"))) == 2  # those that waited for a place never began
+    assert states[-1] == {"nodes": 3, "cpus": 2, "free_cpus": 0, "gpus": 0, "free_gpus": 0, "waiting": 2}
+
+
 @with_ray
 @pytest.mark.filterwarnings("default")
 def test_shards_are_the_whole(
@@ -113,13 +189,36 @@ def test_shards_are_the_whole(
     there, here = (np.load(path) for path in paths)
     np.testing.assert_allclose(there, here, atol=1e-3)
     assert there.std() > 0.01
-    shards = [np.load(each / "maps.npy") for each in paths[0].parents[1].iterdir() if each.is_dir()]
-    assert sorted(len(shard) for shard in shards) == [4, 10, 10, 24]
+    shards = [np.load(each) for each in (tmp_path / "ray").glob("cache/shards/*/maps.npy")]
+    assert sorted(len(shard) for shard in shards) == [4, 10, 10]
+
+
+@with_ray
+@pytest.mark.filterwarnings("default")
+def test_the_command_maps_on_the_cluster(
+    cluster: Any,
+    drawn_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["attribute", "--attribute", "Eyeglasses", "--data", str(drawn_folder), "--device", "cpu", "--json"]
+    maps = {}
+    for engine in ("ray", "local"):
+        monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / engine))
+        out = tmp_path / f"{engine}.npy"
+        assert cli.main([*command, "--engine", engine, "--address", cluster.address, "--out", str(out)]) == 0
+        assert json.loads(capsys.readouterr().out)["images"] == 24
+        maps[engine] = np.load(out)
+    np.testing.assert_allclose(maps["ray"], maps["local"], atol=2e-3)
+    assert len([*tmp_path.glob("ray/cache/shards/*/maps.npy")]) == 1
 
 
 @with_ray
 @pytest.mark.filterwarnings("default")
 def test_no_cluster(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FairsalError, match=r"The Ray cluster at 127\.0\.0\.1:9 does not answer"):
+        cluster_state("127.0.0.1:9")
     with pytest.raises(FairsalError, match=r"The Ray cluster at 127\.0\.0\.1:9 does not answer"):
         swept(a_sweep(drawn_folder, engine="ray", address="127.0.0.1:9"), tmp_path, monkeypatch)
 

@@ -151,6 +151,26 @@ def test_a_trial_that_outlived_its_sweep_is_waited_for(drawn_folder: Path, start
     assert (trial.run, trial.state, trial.reused) == (going.name, "finished", True)
 
 
+def test_a_trial_that_ends_with_its_sweep_is_begun_again(
+    drawn_folder: Path, started: list[str], tmp_path: Path
+) -> None:
+    config = a_sweep(drawn_folder, trials=[{"seeds": [22]}])
+    content = plan_trials(config)[0].model_copy(update={"device": "cpu"}).model_dump(mode="json")
+    going, lock = store.create_locked_run("experiment", content)
+    held = [lock]
+
+    def die(event: Event) -> None:
+        if "0 of 1" in event.message and held:
+            processes.unlock(held.pop())
+
+    run_sweep(config, tmp_path, Report(show=die))
+    assert store.load_run(going).status.state == "interrupted"
+    assert len(started) == 1
+    (trial,) = read_sweep(tmp_path)[0]
+    assert (trial.state, trial.reused) == ("finished", False)
+    assert trial.run != going.name
+
+
 def test_the_best_quantile_is_chosen_on_validation_and_on_test(
     drawn_folder: Path, started: list[str], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from fairsal_core.experiments import pipeline
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.home import workspace
 
-LOSES_WORKER, LOSES_NODE, BAD = 2, 3, 4  # seeds
+LOSES_WORKER, LOSES_NODE, BAD, LOSES_HEAD, WAITS = 2, 3, 4, 5, 6  # seeds
 
 
 def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
@@ -30,4 +30,10 @@ def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
         draft.write_text(ray.get_runtime_context().get_node_id())
         draft.rename(workspace() / "node")
         time.sleep(300)
+    if seed == LOSES_HEAD and first:
+        (workspace() / "head").touch()
+        time.sleep(300)
+    while seed >= WAITS:
+        report(0, 1, "Waiting to be cancelled")
+        time.sleep(0.05)
     pipeline.run_job(config, run, report)
