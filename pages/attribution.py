@@ -1,5 +1,6 @@
 """Attribution: where in faces, and on average, an attribute can be read off, and what the schemes would hide."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -154,8 +155,10 @@ def choose_scale(mapped: list[Mapped]) -> list[Scale]:
     return [sequential(*pair) for pair in ends]
 
 
-def show_faces(mapped: list[Mapped], classifier: RegionClassifier, measure: str, quantile: float) -> None:
-    """Show each face beside its map; a click on a cell opens the patch."""
+def show_faces(
+    mapped: list[Mapped], classifier: RegionClassifier, measure: str, quantile: float
+) -> AbstractContextManager[object]:
+    """Show each face under its map, where a click on a cell opens the patch, and return the place to show that in."""
     level = st.segmented_control(
         "Map",
         ["pixels", "patches"],
@@ -166,7 +169,7 @@ def show_faces(mapped: list[Mapped], classifier: RegionClassifier, measure: str,
         help="Each pixel is the mean of the patches that contain it; each patch is shown at its centre.",
     )
     scales = choose_scale(mapped)
-    columns = st.columns(min(len(mapped), 3))
+    columns = st.columns(2 if len(mapped) == 1 else min(len(mapped), 3), gap="medium")
     for number, (one, scale) in enumerate(zip(mapped, scales, strict=True)):
 
         def opened(position: int, number: int = number) -> None:
@@ -194,6 +197,7 @@ def show_faces(mapped: list[Mapped], classifier: RegionClassifier, measure: str,
         f"Brighter: the patch alone gives the attribute away. Outlined: the top {1 - quantile:.0%} of the pixels. Click a "
         "place, or move with the arrow keys and press Enter, to open its patch."
     )
+    return columns[1] if len(mapped) == 1 else nullcontext()
 
 
 def said_together(one: Mapped, classifier: RegionClassifier) -> str:
@@ -212,7 +216,7 @@ def patch_section(mapped: list[Mapped], classifier: RegionClassifier) -> None:
     """Show the chosen patch, and the ways to choose one without a pointer."""
     st.subheader("One patch")
     count = classifier.grid.count
-    patch_column, of_column, _ = st.columns([1, 1, 2])
+    patch_column, of_column = st.columns(2)
     number = 1
     if st.session_state.get("patch_of", 1) > len(mapped):
         st.session_state["patch_of"] = 1
@@ -266,11 +270,13 @@ st.markdown(
     "shows where the attribute can be read off (De Coninck et al. 2024)."
 )
 
+progress = st.container()  # across the page, while faces are drawn and packed
 controls, view = st.columns([1, 3], gap="large")
 with controls:
     source = choose_source("source")
     try:
-        faces = get_faces(source)
+        with progress:
+            faces = get_faces(source)
     except FairsalError as error:
         st.error(plain(error))
         st.stop()
@@ -309,19 +315,20 @@ with view:
         wait < _LONG_SECONDS or st.toggle(f"Map {len(picked)} faces here: about {describe_duration(wait)}", key="wait")
     ):
         mapped = [map_face(face, name, path, changed, measure) for name, face in picked]
-        show_faces(mapped, classifier, measure, quantile)
+        beside = show_faces(mapped, classifier, measure, quantile)
         if st.session_state.get("origin") == "Upload" and source == DEMO:
             st.info(
                 "This region classifier was trained on drawn faces; on a photo its map only shows how the page works."
             )
-        patch_section(mapped, classifier)
+        with beside:
+            patch_section(mapped, classifier)
 
     over = min(MEAN_OVER, max(int(_LONG_SECONDS / each), 2))
     means = average(source, path, changed, measure, over)
-    backdrop = held_out(faces).sample(MEAN_OVER).images.mean(axis=0).astype(np.uint8)
-    mean_maps_section(means, backdrop, classifier, source, measure, quantile)
     if mapped:
         scheme_section(mapped[0], means["all"].mean, quantile, source)
+    backdrop = held_out(faces).sample(MEAN_OVER).images.mean(axis=0).astype(np.uint8)
+    mean_maps_section(means, backdrop, classifier, source, measure, quantile)
     calibration_section(classifier)
     map_section(classifier, faces, source, measure, each)
     training_section(faces, source)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import (
+    TERMINAL,
     ExperimentConfig,
     Run,
     Variant,
@@ -67,10 +68,15 @@ def settings_of(run: Run) -> ExperimentConfig | None:
 
 
 def show_runs() -> None:
-    """List earlier runs; choosing one shows it."""
-    runs = list_runs()
+    """List earlier runs, kept up to date while one of them is going; choosing one shows it."""
     st.subheader("Runs")
     where_jobs_run()
+    going = any(run.status.state not in TERMINAL for run in list_runs())
+    st.fragment(_runs_table, run_every=2.0 if going else None)()
+
+
+def _runs_table() -> None:
+    runs = list_runs()
     if not runs:
         st.info(
             "No runs yet. The settings above are ready to go: the drawn faces take under three minutes on two cores."

@@ -59,6 +59,37 @@ def fairness_table(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index() if columns else pd.DataFrame()
 
 
+def changes_summary(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per variant and evaluation, the change of each group as text with its interval; perhaps empty.
+
+    Parameters
+    ----------
+    changes : DataFrame
+        As from `content.changes`; the change of a gap is that of its size, and its column is named |gap|.
+    """
+    if changes.empty:
+        return changes
+    told = changes.assign(
+        group=changes["group"].where(changes["metric"] != "gap", "|" + changes["group"].astype(str) + "|"),
+        text=[f"{row.change:+.2f} [{row.change_low:+.2f}, {row.change_high:+.2f}]" for row in changes.itertuples()],
+    )
+    wide = told.pivot(index=list(_KEYS), columns="group", values="text")
+    order = pd.MultiIndex.from_frame(told[list(_KEYS)].drop_duplicates())
+    return wide.loc[order, told["group"].unique()].reset_index().rename_axis(columns=None)
+
+
+def on_a_page(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as a page has room for it: what the test faces are treated by stands with the evaluation."""
+    if not {"evaluation", "treated_by"} <= set(table.columns):
+        return table
+    treated = table["treated_by"].astype(str)
+    faces = table["evaluation"].astype(str) + (" by " + treated).where(treated != "", "")
+    place = list(table.columns).index("evaluation")
+    narrower = table.drop(columns=["evaluation", "treated_by"])
+    narrower.insert(place, "test faces", faces)
+    return narrower
+
+
 def attention_summary(attention: pd.DataFrame) -> pd.DataFrame:
     """Return one row per explainer and variant: relevance metrics over all explained faces, as text with intervals.
 

@@ -24,7 +24,14 @@ from fairsal_core.reports.content import (
     region_map,
     subset_table,
 )
-from fairsal_core.reports.tables import accuracy_table, attention_summary, fairness_table, write_tables
+from fairsal_core.reports.tables import (
+    accuracy_table,
+    attention_summary,
+    changes_summary,
+    fairness_table,
+    on_a_page,
+    write_tables,
+)
 
 HTML, CARDS, TABLES = "report.html", "model_cards", "tables"
 
@@ -101,10 +108,10 @@ def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress =
         filed=filed,
         made=datetime.now(UTC),
         judgements=judgements(filed.results, filed.acceptance, filed.attention),
-        accuracy=accuracy_table(filed.results),
-        fairness=fairness_table(filed.results),
+        accuracy=on_a_page(accuracy_table(filed.results)),
+        fairness=on_a_page(fairness_table(filed.results)),
         subsets=subset_table(filed),
-        changes=changes(filed),
+        changes=on_a_page(changes_summary(changes(filed))),
         attention=attention_summary(filed.attention),
         charts=charts(filed),
         region_map=region_map(filed),

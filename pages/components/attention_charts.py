@@ -7,6 +7,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from pages.components.accuracy import PALETTE
+from pages.components.curves import COLOURS
 from pages.components.labels import label_places
 
 METRICS = {"rrf": "RRF", "hrf": "HRF", "mrr": "MRR", "adr": "ADR", "dif": "DIF"}
@@ -17,7 +18,6 @@ AXES = {
     "gap": "change in the gap's size",
     "equalized_odds_difference": "change in the equalized odds difference",
 }
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito's
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon")
 
 

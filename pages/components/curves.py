@@ -9,6 +9,7 @@ import streamlit as st
 from fairsal_core.experiments import Event
 
 LOSS, GAP, PACE = "loss", "gap", "images_per_second"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito's
 
 
 def show_curves(events: Sequence[Event]) -> None:
@@ -36,7 +37,7 @@ def show_curves(events: Sequence[Event]) -> None:
     if cells:  # a run that was cut off, or comes from elsewhere, may have none
         ended = table[table["variant"] == last].melt("epoch", cells, "cell", "accuracy")
         with columns[2]:
-            st.caption(f"Accuracy of the four cells, {last}")
+            st.caption(f"Accuracy of the cells, {last}")
             st.plotly_chart(
                 _curves(ended, "accuracy", "cell"),
                 key="cell_curves",
@@ -52,11 +53,11 @@ def _curves(table: pd.DataFrame, number: str, of: str) -> Any:
     """Return a number over the epochs, one curve for each name in the column `of`, with all names below."""
     import plotly.express as px
 
-    figure = px.line(table, x="epoch", y=number, color=of, height=300)
+    figure = px.line(table, x="epoch", y=number, color=of, height=340, markers=True, color_discrete_sequence=COLOURS)
     figure.update_xaxes(dtick=max(1, int(table["epoch"].max()) // 8))
     return figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        legend={"orientation": "h", "y": -0.4, "yanchor": "top", "title": None},
+        margin={"l": 0, "r": 0, "t": 8, "b": 150},  # the same for all, so that their axes stand on one line
+        legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "title": None},
     )
 
 

@@ -53,9 +53,8 @@ def _load(source: str) -> FaceDataset:
     def show(done: float, total: float, message: str = "") -> None:
         fraction = min(done / total, 1.0) if total else 1.0
         left = eta.remaining(fraction)
-        place.progress(
-            fraction, text=f"{message}: {done:,.0f} of {total:,.0f}" + (f", {left:.0f} s left" if left else "")
-        )
+        text = f"{message[:1].upper()}{message[1:]}, this once: {done:,.0f} of {total:,.0f}"
+        place.progress(fraction, text=text + (f", {left:.0f} s left" if left else ""))
 
     try:
         return load_faces(source, show)

@@ -41,7 +41,7 @@ def show_patch(one: Mapped, position: int, classifier: RegionClassifier) -> None
     x, y = grid.top_left(position)
     row, column = divmod(position, grid.per_side)
     size = grid.patch_size
-    picture, numbers = st.columns([1, 2])
+    picture, place = st.columns([1, 2])
     with picture:
         enlarged = Image.fromarray(one.face[y : y + size, x : x + size])
         st.image(
@@ -49,17 +49,17 @@ def show_patch(one: Mapped, position: int, classifier: RegionClassifier) -> None
             width="stretch",
             alt=f"Patch of {one.name} at x {x} to {x + size - 1}, y {y} to {y + size - 1}",
         )
-    with numbers:
+    with place:
         st.markdown(
             f"**Patch {position}** · row {row}, column {column} · x {x} to {x + size - 1}, y {y} to {y + size - 1} of 128"
         )
-        chances = pd.DataFrame(
-            {
-                "class": classifier.classes,
-                "this patch": one.probabilities[row, column],
-                "base rate": classifier.prior,
-            }
-        )
-        bar = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-        st.dataframe(chances, hide_index=True, column_config={"this patch": bar, "base rate": bar})
         st.caption(f"Confidence {float(one.positions[row, column]):.3f}.")
+    chances = pd.DataFrame(
+        {
+            "class": classifier.classes,
+            "this patch": one.probabilities[row, column].round(3),
+            "base rate": np.round(classifier.prior, 3),
+        }
+    )
+    bar = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small")
+    st.dataframe(chances, hide_index=True, column_config={"this patch": bar, "base rate": bar})

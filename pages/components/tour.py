@@ -31,7 +31,7 @@ STEPS = (
     Step(
         "attribution",
         "See what a scheme would hide",
-        "Move the quantile from 0.5 to 0.95 and watch the four pictures at the bottom.",
+        "Move the quantile from 0.5 to 0.95 and watch the four pictures below the face.",
         "Hide too little and the cue shows through; hide too much and the target goes with it. A *general* scheme hides the same "
         "pixels of every face, a *specific* one each face's own, whose shape can itself tell the attribute.",
         {"attribute": "Blond_Hair", "quantile": "0.5", "face": "4"},
@@ -76,16 +76,13 @@ def tour_bar() -> None:
         st.markdown(f"**Tour, step {number} of {len(STEPS)}: {step.title}**")
         st.markdown(f"{step.do}")
         st.caption(f"Why: {step.why}")
-        back, forward, leave = st.columns([1, 1, 2])
-        if number > 1:
-            with back:
-                tour_link(number - 1, "Back", ":material/arrow_back:")
-        with forward:
+        with st.container(horizontal=True):  # Next first: it is in the same place at every step
             if number < len(STEPS):
                 tour_link(number + 1, "Next", ":material/arrow_forward:")
             else:
                 st.page_link("pages/start.py", label="Finish", icon=":material/check:")
-        with leave:
+            if number > 1:
+                tour_link(number - 1, "Back", ":material/arrow_back:")
             st.page_link("pages/start.py", label="Leave the tour", icon=":material/close:")
 
 

@@ -226,3 +226,16 @@ def test_measured_attention_is_tabulated_and_judged(make_run: MakeRun, tmp_path:
     assert set(verdicts["original"]) == {"✗ fail"}
     assert set(verdicts["balanced"]) == {"✓ pass"}
     assert set(verdicts["general_mask@0.7"]) == {"– not measured"}
+
+
+def test_changes_stand_in_one_row_a_variant(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    written = write_report(run, tmp_path / "out", faces=False)
+    (shown,) = [table for caption, table in tables_of(written.html.read_text()).items() if caption.startswith("Change")]
+    changes = pd.read_csv(next(path for path in written.tables if path.name == "changes.csv"), keep_default_na=False)
+    assert len(shown) == len(changes[["variant", "evaluation", "treated_by"]].drop_duplicates())
+    for row in changes.itertuples():
+        faces = f"{row.evaluation} by {row.treated_by}" if row.treated_by else row.evaluation
+        mine = shown[(shown["variant"] == row.variant) & (shown["test faces"] == faces)]
+        column = f"|{row.group}|" if row.metric == "gap" else row.group
+        assert mine[column].item().startswith(f"{row.change:+.2f}\n[{row.change_low:+.2f},")
