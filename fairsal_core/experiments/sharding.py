@@ -1,7 +1,7 @@
 """Maps of many faces on a Ray cluster: one shard is one task, and does what one machine does for all."""
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,16 @@ def map_shard(
     classifier: RegionClassifier, data: str, names: list[str], measure: str, precision: str, device: str
 ) -> str:
     """Map the faces of these names and return the file with their maps: the task."""
-    faces = load_faces(data)
+    faces = _faces(data)
     shard = faces.take(faces.attributes.index.get_indexer(pd.Index(names)))
     # Kept apart from whole sets: one that is a single shard has its key, and whoever waits for the shard holds its lock.
     return str(stored_maps(classifier.to(pick_device(device)), shard, measure, precision=precision, stage=SHARDS))
+
+
+@lru_cache(maxsize=1)
+def _faces(data: str) -> FaceDataset:
+    """Load faces once for all shards of a worker, which lives no longer than what it works for."""
+    return load_faces(data)
 
 
 def _grow_on_ray(

@@ -33,17 +33,30 @@ SMALL = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 def begin_cluster(**head: Any) -> Any:
     from ray.cluster_utils import Cluster
 
-    return Cluster(initialize_head=True, head_node_args={**SMALL, **head})
+    return patiently(lambda: Cluster(initialize_head=True, head_node_args={**SMALL, **head}))
+
+
+def patiently(start: Callable[[], Any]) -> Any:
+    """Start a node, on a busy machine again: Ray gives it thirty seconds, and no setting for more."""
+    for tries_left in (2, 1, 0):
+        try:
+            return start()
+        except Exception as error:
+            if not tries_left or "timed out" not in str(error).lower():
+                raise
+    return None
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head that does no trials, and two nodes that do one at a time."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # Or it ends workers for what the rest of the machine takes, its page cache included, and trials are done once more.
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")
     made = begin_cluster(num_cpus=0)
     try:
         for _ in range(2):
-            made.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+            patiently(lambda: made.add_node(num_cpus=1, object_store_memory=80 * 2**20))
         yield made
     finally:
         made.shutdown()
