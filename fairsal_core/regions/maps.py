@@ -22,6 +22,7 @@ from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
 from fairsal_core.tensors import autocast, resident, to_unit
 
 _BATCH = 64
+_BATCH_ON_CPU = 8  # more are slower there, and from 16 on were seen to be rounded otherwise
 _PROMPT_SECONDS = 0.5
 _SAVE_SECONDS = 2.0
 _PROBED_IMAGES = 16
@@ -58,13 +59,13 @@ def region_maps(
         In [0, 1]; row = y.
     """
     maps = np.empty((len(images), classifier.grid.per_side, classifier.grid.per_side), dtype=np.float16)
-    for part in batches(len(images)):
+    for part in batches(len(images), classifier.device):
         maps[part] = _confidence(classifier, images[part], measure, precision)
         progress(part.stop, len(images), f"Mapping {classifier.attribute}")
     return maps
 
 
-def batches(count: int, start: int = 0) -> Iterator[slice]:
+def batches(count: int, device: torch.device, start: int = 0) -> Iterator[slice]:
     """Give slices up to `count`: one image first, then more as long as a batch is done within half a second.
 
     So progress is told, and a stop is heard, within moments, whether an image takes milliseconds or half a minute.
@@ -76,7 +77,7 @@ def batches(count: int, start: int = 0) -> Iterator[slice]:
         yield slice(start, stop)
         start = stop
         if time.monotonic() - begun < _PROMPT_SECONDS:
-            size = min(2 * size, _BATCH)
+            size = min(2 * size, _BATCH_ON_CPU if device.type == "cpu" else _BATCH)
 
 
 def _confidence(
@@ -130,7 +131,7 @@ def stream_maps(
         state.unlink(missing_ok=True)
         maps = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=(len(faces), side, side))
     clock = saved = time.monotonic()
-    for part in batches(len(faces), begun):
+    for part in batches(len(faces), classifier.device, begun):
         images = faces.take(range(len(faces))[part]).images
         maps[part] = _confidence(classifier, images, measure, precision)
         now = time.monotonic()

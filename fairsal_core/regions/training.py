@@ -171,7 +171,7 @@ def patch_logits(classifier: RegionClassifier, faces: FaceDataset, progress: Pro
     """Return the logits (N, per_side, per_side, C) of all patches of these faces."""
     side = classifier.grid.per_side
     logits = np.empty((len(faces), side, side, len(classifier.classes)), dtype=np.float32)
-    for part in batches(len(faces)):
+    for part in batches(len(faces), classifier.device):
         images = resident(faces.take(range(len(faces))[part]).images, classifier.device)
         logits[part] = classifier.logits(to_unit(images)).float().cpu().numpy()
         progress(part.stop, len(faces), f"Judging the regions of {classifier.attribute} on validation faces")

@@ -67,7 +67,7 @@ def test_single_faces_find_it_too(trained: RegionClassifier, planted: FaceDatase
 def test_maps_equal_one_face_at_a_time(
     trained: RegionClassifier, planted: FaceDataset, measure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maps, "_BATCH", 3)
+    monkeypatch.setattr(maps, "_BATCH_ON_CPU", 3)
     fast = region_maps(trained, planted.images[:7], measure)
     for image, positions in zip(planted.images[:7], fast, strict=True):
         logits = trained.logits(to_unit(torch.from_numpy(image[None].copy())))
@@ -200,7 +200,6 @@ class TestStreaming:
             "from fairsal_core.faces import load_celeba, pack\n"
             "from fairsal_core.regions import RegionClassifier, maps, stream_maps\n"
             "maps._SAVE_SECONDS = 0\n"
-            "maps._BATCH = 8\n"
             "folder, cache, weights, out, pause = sys.argv[1:]\n"
             "faces = pack(load_celeba(folder), Path(cache))\n"
             "def tell(done, total, message=''):\n"
