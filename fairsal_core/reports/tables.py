@@ -71,11 +71,13 @@ def changes_summary(changes: pd.DataFrame) -> pd.DataFrame:
         return changes
     told = changes.assign(
         group=changes["group"].where(changes["metric"] != "gap", "|" + changes["group"].astype(str) + "|"),
-        text=[f"{row.change:+.2f} [{row.change_low:+.2f}, {row.change_high:+.2f}]" for row in changes.itertuples()],
+        text=[f"{row.change:+.2f} [{row.change_low:.2f}, {row.change_high:.2f}]" for row in changes.itertuples()],
     )
+    groups = list(told["group"].unique())
+    groups.sort(key=lambda group: not group.startswith("|"))  # the gap first: it is what a change is asked of
     wide = told.pivot(index=list(_KEYS), columns="group", values="text")
     order = pd.MultiIndex.from_frame(told[list(_KEYS)].drop_duplicates())
-    return wide.loc[order, told["group"].unique()].reset_index().rename_axis(columns=None)
+    return wide.loc[order, groups].reset_index().rename_axis(columns=None)
 
 
 def on_a_page(table: pd.DataFrame) -> pd.DataFrame:

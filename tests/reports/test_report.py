@@ -238,4 +238,4 @@ def test_changes_stand_in_one_row_a_variant(make_run: MakeRun, tmp_path: Path) -
         faces = f"{row.evaluation} by {row.treated_by}" if row.treated_by else row.evaluation
         mine = shown[(shown["variant"] == row.variant) & (shown["test faces"] == faces)]
         column = f"|{row.group}|" if row.metric == "gap" else row.group
-        assert mine[column].item().startswith(f"{row.change:+.2f}\n[{row.change_low:+.2f},")
+        assert mine[column].item().startswith(f"{row.change:+.2f}\n[{row.change_low:.2f},")
