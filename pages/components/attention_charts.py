@@ -133,7 +133,8 @@ def trade_off_chart(
             xanchor="right" if x else "left",
             yanchor="bottom",
             showarrow=False,
-            text=f"smaller difference, {words}",
+            text=f"smaller difference,<br>{words}",
+            align="right" if x else "left",
             opacity=0.7,
         )
     figure.update_layout(

@@ -8,12 +8,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 # Quiet and self-contained: no sandbox inside containers, and no background traffic of the browser's own.
@@ -80,9 +80,17 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def drawn_server(browser: Browser, server: str) -> str:
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """What all pages share, as a person's tabs do: above all the scripts, which take longer to read than to run."""
+    shared = browser.new_context(viewport={"width": 1440, "height": 1000}, color_scheme="light")
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(scope="session")
+def drawn_server(context: BrowserContext, server: str) -> str:
     """The app's address, after it has drawn the demo faces, as it does behind a progress bar when they are first wanted."""
-    opened = browser.new_page()
+    opened = context.new_page()
     opened.goto(f"{server}/attribution")
     expect(opened.get_by_alt_text("Mean of the test faces").first).to_be_visible(timeout=DRAWING_SECONDS * 1000)
     opened.close()
@@ -90,9 +98,8 @@ def drawn_server(browser: Browser, server: str) -> str:
 
 
 @pytest.fixture
-def page(browser: Browser, drawn_server: str) -> Iterator[Page]:
+def page(context: BrowserContext, drawn_server: str) -> Iterator[Page]:
     """A fresh page on the start page, after the drawn faces are there."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
     opened = context.new_page()
     refused: list[str] = []
     opened.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
@@ -100,7 +107,7 @@ def page(browser: Browser, drawn_server: str) -> Iterator[Page]:
     expect(opened.get_by_role("link", name="Open Attribution")).to_be_visible(timeout=60_000)
     settled(opened)
     yield opened
-    context.close()
+    opened.close()
     assert refused == [], "the security headers of server.py forbid what a page needs"
 
 
@@ -113,10 +120,12 @@ def settled(page: Page, seconds: float = 60) -> None:
     expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0, timeout=seconds * 1000)
 
 
-def accessibility_faults(page: Page) -> list[str]:
-    """Return the serious and critical faults that axe-core finds on a page."""
+def accessibility_faults(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """Return the serious and critical faults that axe-core finds on a page, by all its rules or by some."""
     page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("() => axe.run({ resultTypes: ['violations'] })")
+    only = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+    chosen = {"resultTypes": ["violations"], **only}
+    found = page.evaluate("chosen => axe.run(chosen)", chosen)
     return [
         f"{fault['id']}: {node['html'][:200]} {node['failureSummary']}"
         for fault in found["violations"]

@@ -1,16 +1,21 @@
-"""What axe-core says of every page, in both themes: empty, with a run, and with a name in the link that is unknown."""
+"""Every page in both themes, empty, with a run, with an unknown name in the link: what axe-core says, and who is asked."""
 
 import re
 import shutil
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import accessibility_faults, settled
 from tests.reports.conftest import MakeRun, make_run  # noqa: F401
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+Theme = Literal["light", "dark"]
+# Only what has to do with colour can be another in the other theme.
+THEMES: dict[Theme, tuple[str, ...]] = {"light": (), "dark": ("color-contrast", "link-in-text-block")}
 EMPTY = ("", "attribution", "training", "comparison", "methods", "training?run=20200101-000000-gone-0000")
 WITH_A_RUN = (
     "",
@@ -21,7 +26,7 @@ WITH_A_RUN = (
 )
 
 
-def faults_of(page: Page, address: str) -> list[str]:
+def open_page(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_have_count(1, timeout=60_000)
     if "face=" in address:
@@ -29,24 +34,41 @@ def faults_of(page: Page, address: str) -> list[str]:
         expect(opened.first).to_be_visible(timeout=60_000)
     settled(page, 120)
     assert page.get_by_text("Traceback").count() == 0
-    return accessibility_faults(page)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_has_a_serious_fault(
-    browser: Browser,
+def wear(page: Page, theme: Theme) -> None:
+    """Change what the system prefers, which the app follows at once."""
+    page.emulate_media(color_scheme=theme)
+    expect(page.locator('[data-testid="stApp"]')).to_have_css("color-scheme", theme, timeout=60_000)
+    settled(page, 120)
+
+
+def test_no_page_has_a_serious_fault_and_not_one_request_leaves_the_machine(
+    context: BrowserContext,
     drawn_server: str,
     server_home: Path,
     make_run: MakeRun,  # noqa: F811
-    theme: str,
 ) -> None:
     runs = server_home / "runs"
     shutil.rmtree(runs, ignore_errors=True)
     run = make_run().path
-    context = browser.new_context(viewport={"width": 1280, "height": 1600}, color_scheme=theme)  # type: ignore[arg-type]
     page = context.new_page()
-    faults = {link: faults_of(page, f"{drawn_server}/{link}") for link in EMPTY}
+    page.set_viewport_size({"width": 1280, "height": 1600})
+    asked: set[str | None] = set()
+    page.on("request", lambda request: asked.add(urlparse(request.url).hostname))
+    faults: list[str] = []
+
+    def look(link: str) -> None:
+        open_page(page, f"{drawn_server}/{link}")
+        for theme, rules in THEMES.items():
+            wear(page, theme)
+            faults.extend(f"{link}, {theme}: {fault}" for fault in accessibility_faults(page, rules))
+
+    for link in EMPTY:
+        look(link)
     shutil.copytree(run, runs / run.name)
-    faults |= {link: faults_of(page, f"{drawn_server}/{link.format(run=run.name)}") for link in WITH_A_RUN}
-    context.close()
-    assert {link: found for link, found in faults.items() if found} == {}
+    for link in WITH_A_RUN:
+        look(link.format(run=run.name))
+    page.close()
+    assert faults == []
+    assert asked - {None} == {"127.0.0.1"}  # none: what is in the page itself

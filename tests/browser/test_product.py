@@ -1,51 +1,21 @@
-"""What holds on every page: nothing leaves the machine, the keyboard reaches everything, links reproduce the view."""
+"""What a person meets: the keyboard reaches everything, links reproduce the view, the tour, the report on its own."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from fairsal_core.reports import write_report
 from tests.browser.conftest import settled
 from tests.reports.conftest import MakeRun, make_run  # noqa: F401
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-PAGES = ("", "attribution", "training", "comparison", "methods")
 
 
 def wait(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
     settled(page, 120)
-
-
-@pytest.fixture(params=["light", "dark"])
-def themed(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 1600}, color_scheme=request.param)
-    yield context
-    context.close()
-
-
-def test_not_one_request_leaves_the_machine(themed: BrowserContext, drawn_server: str) -> None:
-    outside: list[str] = []
-
-    def look(route: Route) -> None:
-        host = urlparse(route.request.url).hostname
-        if host in (None, "127.0.0.1", "localhost"):
-            route.continue_()
-            return
-        outside.append(route.request.url)
-        route.abort()
-
-    themed.route("**/*", look)
-    page = themed.new_page()
-    for name in PAGES:
-        page.goto(f"{drawn_server}/{name}")
-        wait(page)
-        assert page.get_by_text("Traceback").count() == 0
-    assert outside == []
 
 
 def test_the_keyboard_reaches_the_ways_in_and_opens_one(page: Page) -> None:
