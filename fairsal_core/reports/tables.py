@@ -33,7 +33,7 @@ def accuracy_table(results: pd.DataFrame) -> pd.DataFrame:
     value, low, high = (wide_results(results, column) for column in ("value", "low", "high"))
     table = value[list(_KEYS)].copy()
     for group in value.columns[len(_KEYS) :]:
-        form = "{:+.2f} [{:+.2f}, {:+.2f}]" if " - " in group else "{:.2f} [{:.2f}, {:.2f}]"
+        form = "{:+z.2f} [{:+z.2f}, {:+z.2f}]" if " - " in group else "{:z.2f} [{:z.2f}, {:z.2f}]"
         table[group] = [form.format(*numbers) for numbers in zip(value[group], low[group], high[group], strict=True)]
     return table
 
@@ -52,9 +52,9 @@ def fairness_table(results: pd.DataFrame) -> pd.DataFrame:
         named = part["group"] + ": " if metric == "worst_cell" else ""
         columns[title] = (
             named
-            + part["value"].map("{:.2f}".format)
-            + part["low"].map(" [{:.2f}, ".format)
-            + part["high"].map("{:.2f}]".format)
+            + part["value"].map("{:z.2f}".format)
+            + part["low"].map(" [{:z.2f}, ".format)
+            + part["high"].map("{:z.2f}]".format)
         ).set_axis(pd.MultiIndex.from_frame(part[list(_KEYS)]))
     return pd.DataFrame(columns).reset_index() if columns else pd.DataFrame()
 
@@ -71,7 +71,7 @@ def changes_summary(changes: pd.DataFrame) -> pd.DataFrame:
         return changes
     told = changes.assign(
         group=changes["group"].where(changes["metric"] != "gap", "|" + changes["group"].astype(str) + "|"),
-        text=[f"{row.change:+.2f} [{row.change_low:.2f}, {row.change_high:.2f}]" for row in changes.itertuples()],
+        text=[f"{row.change:+z.2f} [{row.change_low:z.2f}, {row.change_high:z.2f}]" for row in changes.itertuples()],
     )
     groups = list(told["group"].unique())
     groups.sort(key=lambda group: not group.startswith("|"))  # the gap first: it is what a change is asked of
@@ -108,10 +108,10 @@ def attention_summary(attention: pd.DataFrame) -> pd.DataFrame:
         row = {"explainer": explainer, "variant": variant, "region of interest": roi}
         for metric in (name for name in _RELEVANCE if name in by_metric.index):
             number = by_metric.loc[metric]
-            row[metric.upper()] = f"{number['value']:.3f} [{number['low']:.3f}, {number['high']:.3f}]"
+            row[metric.upper()] = f"{number['value']:z.3f} [{number['low']:z.3f}, {number['high']:z.3f}]"
         if "rddt" in by_metric.index:
             test = by_metric.loc["rddt"]
-            row["RDDT"] = f"p = {test['p_value']:.2g}, effect {test['value']:+.2f}"
+            row["RDDT"] = f"p = {test['p_value']:.2g}, effect {test['value']:+z.2f}"
         rows.append({**row, "n": int(by_metric["n"].max())})
     return pd.DataFrame(rows).fillna("–") if rows else pd.DataFrame()
 
