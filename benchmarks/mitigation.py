@@ -63,8 +63,8 @@ def time_methods(data: str, methods: list[str], count: int, epochs: int) -> dict
     return {"threads": torch.get_num_threads(), "faces": len(fit), "validation": len(validation), "methods": rows}
 
 
-def table_of(run: str, by_seed: bool) -> pd.DataFrame:
-    """Return one row per variant (and seed): fairness on clean test faces, and attention."""
+def rows_of(run: str, by_seed: bool) -> pd.DataFrame:
+    """Return one row per variant (and seed) and metric: fairness on clean test faces, and attention."""
     path = run_path(run)
     results, attention = read_results(path), read_attention(path)
     rows = results[(results["evaluation"] == "clean") & (results["metric"] != "gap")]
@@ -74,8 +74,15 @@ def table_of(run: str, by_seed: bool) -> pd.DataFrame:
         first = attention[attention["explainer"] == attention["explainer"].iloc[0]]
         first = first[(first["group"] == "all") & first["metric"].isin(("rrf", "adr", "dif", "rddt"))]
         rows = pd.concat([rows, first[first["seed"].notna()] if by_seed else over_all_seeds(first)])
-    keys = ["variant", "seed"] if by_seed else ["variant"]
-    return rows.pivot_table(index=keys, columns="metric", values="value", sort=False)
+    return rows
+
+
+def told(row: pd.Series) -> str:
+    """Return a number with its 95% interval, or with the p-value of its test."""
+    if row["metric"] == "rddt":
+        return f"{row['value']:+z.2f} ({row['p_value']:.2g})"
+    form = "{:+z.3f} [{:+z.3f}, {:+z.3f}]" if row["metric"] == "adr" else "{:.2f} [{:.2f}, {:.2f}]"
+    return form.format(row["value"], row["low"], row["high"])
 
 
 def main() -> None:
@@ -89,8 +96,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6, help="epochs of the original")
     options = parser.parse_args()
     if options.run:
-        table = table_of(options.run, options.by_seed)
-        print(table.reset_index().to_json(orient="records", indent=2) if options.json else table.round(3).to_string())
+        rows = rows_of(options.run, options.by_seed)
+        rows["told"] = rows.apply(told, axis=1)
+        table = rows.pivot(
+            index=["variant", "seed"] if options.by_seed else "variant",
+            columns="metric",
+            values="value" if options.json else "told",
+        ).reindex(rows["variant"].unique(), level="variant")
+        print(table.reset_index().to_json(orient="records", indent=2) if options.json else table.fillna("").to_string())
         return
     result = time_methods(options.data, options.methods, options.faces, options.epochs)
     if options.json:
