@@ -48,7 +48,7 @@ def _say_how_cluster_is(address: str) -> None:
         st.warning(f"{sentence} Jobs on this machine go on without it.")
 
 
-@st.cache_resource(ttl=FRESH_SECONDS, show_spinner=False)
+@st.cache_resource(ttl=FRESH_SECONDS, max_entries=4, show_spinner=False)
 def _asked(address: str) -> "Future[tuple[bool, str]]":
     """Ask in the background; all sessions share the answer."""
     answer: Future[tuple[bool, str]] = Future()
