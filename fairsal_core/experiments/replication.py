@@ -214,6 +214,6 @@ def _published(config: ExperimentConfig, choice: SchemeChoice) -> dict[str, floa
 
 
 def _shown(value: float, low: float, high: float, printed: float, *, signed: bool) -> str:
-    form = "{:+.2f}" if signed else "{:.2f}"
+    form = "{:+z.2f}" if signed else "{:.2f}"
     ours = f"{form.format(value)} [{form.format(low)}, {form.format(high)}]"
     return ours if np.isnan(printed) else f"{ours} ({form.format(printed)})"

@@ -145,7 +145,7 @@ def disagreements(results: pd.DataFrame, target: str) -> list[str]:
         sentences += [
             (
                 abs(value - clean),
-                f"**{variant}**: gap {clean:+.2f} on clean faces, {value:+.2f} on faces treated by {treated_by}.",
+                f"**{variant}**: gap {clean:+z.2f} on clean faces, {value:+z.2f} on faces treated by {treated_by}.",
             )
             for value, treated_by in zip(treated["value"], treated["treated_by"], strict=True)
         ]

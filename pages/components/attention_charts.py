@@ -78,7 +78,7 @@ def tests_table(pooled: pd.DataFrame, metrics: tuple[str, ...] = ("rddt", "det")
     over_all = pooled[(pooled["group"] == "all") & pooled["metric"].isin(metrics)]
     words = over_all.assign(
         text=[
-            f"effect {value:+.2f}, p {_p_value(p)}, n = {n}: {'yes' if rejected else 'no'}"
+            f"effect {value:+z.2f}, p {_p_value(p)}, n = {n}: {'yes' if rejected else 'no'}"
             for value, p, n, rejected in zip(
                 over_all["value"], over_all["p_value"], over_all["n"], over_all["rejected"], strict=True
             )
@@ -118,8 +118,8 @@ def trade_off_chart(
             marker={"size": 12, "symbol": SYMBOLS[index % len(SYMBOLS)], "color": COLOURS[index % len(COLOURS)]},
             error_x=_bars(attention.loc[[variant]]),
             error_y=_bars(changes.loc[[variant]]),
-            hovertemplate=f"attention %{{x:+.3f}} [{x['low']:+.3f}, {x['high']:+.3f}], {x['n']} faces<br>"
-            f"fairness %{{y:+.3f}} [{y['low']:+.3f}, {y['high']:+.3f}], {y['n']} faces<extra>{variant}</extra>",
+            hovertemplate=f"attention %{{x:+.3f}} [{x['low']:+z.3f}, {x['high']:+z.3f}], {x['n']} faces<br>"
+            f"fairness %{{y:+.3f}} [{y['low']:+z.3f}, {y['high']:+z.3f}], {y['n']} faces<extra>{variant}</extra>",
         )
     figure.add_hline(y=0, line_dash="dot", line_color="gray")
     figure.add_vline(x=0, line_dash="dot", line_color="gray")

@@ -266,7 +266,7 @@ def _in_words(row: dict[Any, Any], falls: bool) -> tuple[str, str]:
     change, low, high = row["change"], row["change_low"], row["change_high"]
     if pd.isna(change):
         return "", ""  # the table's placeholder says it
-    text = f"{change:+.2f} [{low:+.2f}, {high:+.2f}]"
+    text = f"{change:+z.2f} [{low:+z.2f}, {high:+z.2f}]"
     if low <= 0 <= high:
         return text, ""
     better = (change < 0) == falls
