@@ -88,6 +88,9 @@ def test_a_sweep_and_its_table(drawn_folder: Path, started: list[str], tmp_path:
 
 def test_a_finished_trial_is_not_run_again(drawn_folder: Path, started: list[str], tmp_path: Path) -> None:
     """Also where it is now asked for on another device, and beside a new one."""
+    (before := tmp_path / "before").mkdir()
+    run_sweep(a_sweep(drawn_folder, trials=[{"confounder": "Blond_Hair"}]), before, Report())
+    started.clear()
     config = a_sweep(drawn_folder, trials=[{"confounder": "Blond_Hair"}, {"confounder": "Blond_Hair", "seeds": [3]}])
     run_sweep(config, tmp_path, Report())
     trials, table, _ = read_sweep(tmp_path)
