@@ -21,13 +21,9 @@ def cluster_address() -> str:
     return os.environ.get("RAY_ADDRESS", "")
 
 
+@st.fragment(run_every=FRESH_SECONDS)
 def where_jobs_run() -> None:
     """Say where jobs run, and how many run and wait there; kept up to date."""
-    _where()
-
-
-@st.fragment(run_every=FRESH_SECONDS)
-def _where() -> None:
     states = [run.status.state for run in list_runs()]
     st.caption(
         f"Jobs run on this machine ({describe_machine()}): {states.count('running')} running, {states.count('queued')} waiting."
