@@ -1,10 +1,10 @@
 """A sweep on a Ray cluster of two nodes, on loopback, with workers and nodes that are lost."""
 
-import importlib.util
 import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,9 @@ from fairsal_core.faces import load_faces
 from fairsal_core.regions import bundled_classifier
 from tests.experiments import unlucky
 from tests.experiments.test_sweep import a_sweep
+from tests.extras import needs
 
-with_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="needs ray: pip install -r requirements-ray.txt"
-)
-
+with_ray = needs("ray")
 
 SMALL = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 
@@ -47,19 +45,34 @@ def patiently(start: Callable[[], Any]) -> Any:
     return None
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+@contextmanager
+def two_nodes() -> Iterator[Any]:
     """A head that does no trials, and two nodes that do one at a time."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    # Or it ends workers for what the rest of the machine takes, its page cache included, and trials are done once more.
-    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")
-    made = begin_cluster(num_cpus=0)
-    try:
-        for _ in range(2):
-            patiently(lambda: made.add_node(num_cpus=1, object_store_memory=80 * 2**20))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Or it ends workers for what the rest of the machine takes, its page cache included, and trials are done once more.
+        patch.setenv("RAY_memory_monitor_refresh_ms", "0")
+        made = begin_cluster(num_cpus=0)
+        try:
+            for _ in range(2):
+                patiently(lambda: made.add_node(num_cpus=1, object_store_memory=80 * 2**20))
+            yield made
+        finally:
+            made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """What tests share that leave it whole."""
+    with two_nodes() as made:
         yield made
-    finally:
-        made.shutdown()
+
+
+@pytest.fixture
+def doomed() -> Iterator[Any]:
+    """One of its own for a test that breaks it."""
+    with two_nodes() as made:
+        yield made
 
 
 def swept(sweep: SweepConfig, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -73,7 +86,7 @@ def swept(sweep: SweepConfig, home: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 @with_ray
 @pytest.mark.filterwarnings("default")
 def test_trials_survive_lost_workers_and_nodes(
-    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    doomed: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds = [[1], [unlucky.LOSES_WORKER], [unlucky.LOSES_NODE], [unlucky.BAD]]
     jobs = {**worker.JOBS, "experiment": "tests.experiments.unlucky:run_job"}
@@ -82,12 +95,12 @@ def test_trials_survive_lost_workers_and_nodes(
     killed: list[str] = []
 
     def kill_node() -> None:
-        (node,) = [each for each in cluster.worker_nodes if each.node_id == (far / "node").read_text()]
-        cluster.remove_node(node, allow_graceful=False)
+        (node,) = [each for each in doomed.worker_nodes if each.node_id == (far / "node").read_text()]
+        doomed.remove_node(node, allow_graceful=False)
         killed.append(node.node_id)
 
     killer = when((far / "node").exists, kill_node)
-    on_ray = a_sweep(drawn_folder, grid={"seeds": seeds}, engine="ray", address=cluster.address)
+    on_ray = a_sweep(drawn_folder, grid={"seeds": seeds}, engine="ray", address=doomed.address)
     there = swept(on_ray, far, monkeypatch)
     killer.join()
     assert killed
@@ -122,7 +135,7 @@ def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.
 @with_ray
 @pytest.mark.filterwarnings("default")
 def test_a_lost_head_ends_the_sweep_which_goes_on_with_a_new_one(
-    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    doomed: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "JOBS", {**worker.JOBS, "experiment": "tests.experiments.unlucky:run_job"})
     seeds = [[1], [unlucky.LOSES_HEAD]]
@@ -132,15 +145,15 @@ def test_a_lost_head_ends_the_sweep_which_goes_on_with_a_new_one(
         return (home / "head").exists() and '"finished"' in (home / "sweep" / TRIALS).read_text()
 
     def kill_everything() -> None:
-        for node in [cluster.head_node, *cluster.worker_nodes]:
+        for node in [doomed.head_node, *doomed.worker_nodes]:
             node.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
-        cluster.head_node = None
-        cluster.worker_nodes.clear()
+        doomed.head_node = None
+        doomed.worker_nodes.clear()
 
     killer = when(one_is_done, kill_everything)
     on_ray = {"grid": {"seeds": seeds}, "engine": "ray"}
     with pytest.raises(FairsalError, match=r"The Ray cluster at .* was lost .* start it again, and then this"):
-        swept(a_sweep(drawn_folder, **on_ray, address=cluster.address), home, monkeypatch)
+        swept(a_sweep(drawn_folder, **on_ray, address=doomed.address), home, monkeypatch)
     killer.join()
     assert [(trial.state, trial.run is None) for trial in read_sweep(home / "sweep")[0]] == [
         ("finished", False),

@@ -1,6 +1,5 @@
 """Finished runs on a real MLflow server, on loopback."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -22,15 +21,12 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import Run, accuracy_and_gap, load_run, log_tail, over_all_seeds, read_results, start
 from fairsal_core.reports import mirror_run
 from tests.experiments.conftest import WORKER, ended
+from tests.extras import needs
 from tests.reports.conftest import MakeRun
 
 NOBODY = "http://127.0.0.1:9"
-SERVER_NEEDS = ("mlflow", "flask", "flask_cors", "gunicorn", "sqlalchemy", "alembic")
-missing = [name for name in SERVER_NEEDS if importlib.util.find_spec(name) is None]
-with_server = pytest.mark.skipif(
-    bool(missing), reason=f"needs {', '.join(missing)}: pip install -r requirements-scale-dev.txt"
-)
-with_client = pytest.mark.skipif("mlflow" in missing, reason="needs mlflow: pip install -r requirements-mlflow.txt")
+with_server = needs("mlflow", "flask", "flask_cors", "gunicorn", "sqlalchemy", "alembic")
+with_client = needs("mlflow")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while not _answers(url):
             assert serving.poll() is None and time.monotonic() < deadline, (folder / "log.txt").read_text()
             time.sleep(0.1)

@@ -1,0 +1,18 @@
+"""Tests of the optional parts: marked `extras`, and skipped with a reason where what they need is not installed."""
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+def needs(*modules: str) -> Callable[[Any], Any]:
+    """Return a decorator for tests that need these modules of requirements-scale-dev.txt."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    reason = f"needs {', '.join(missing)}: pip install -r requirements-scale-dev.txt"
+
+    def mark(test: Any) -> Any:
+        return pytest.mark.extras(pytest.mark.skipif(bool(missing), reason=reason)(test))
+
+    return mark
