@@ -1,6 +1,7 @@
 """The audited classifiers by name, and their files. A new one is one file and one line here."""
 
 import json
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from fairsal_core.classifiers.corrections import describe, rebuild
+from fairsal_core.classifiers.folded import folded_pass
 from fairsal_core.classifiers.resnet import resnet18, resnet50, start_from_imagenet
 from fairsal_core.classifiers.three_conv import three_conv
 from fairsal_core.errors import FairsalError, unknown_name
@@ -21,13 +23,15 @@ from fairsal_core.files import replacing
 class Architecture:
     """An audited classifier: images (N, 3, 128, 128) in [0, 1] to two logits.
 
-    `memory_format` is the layout it trains fastest in; `pretrain` gives it weights from elsewhere, if there are any.
+    `memory_format` is the layout it trains fastest in; `training_pass` calls the network on a batch to learn from, by a faster
+    way if there is one; `pretrain` gives it weights from elsewhere, if there are any.
     """
 
     name: str
     description: str
     build: Callable[[], nn.Module]
     memory_format: torch.memory_format = torch.channels_last
+    training_pass: Callable[[nn.Module, Tensor], Tensor] = operator.call
     pretrain: Callable[[nn.Module, str], None] | None = None
 
 
@@ -38,8 +42,8 @@ CLASSIFIERS = {
             "three_conv",
             "Three convolutions and three linear layers (De Coninck et al. 2024).",
             three_conv,
-            # With 6 to 24 channels, channels-last leaves batch norm and pooling too little to vectorise.
             memory_format=torch.contiguous_format,
+            training_pass=folded_pass,
         ),
         Architecture("resnet18", "torchvision's ResNet18.", resnet18, pretrain=start_from_imagenet),
         Architecture(

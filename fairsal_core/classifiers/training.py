@@ -148,7 +148,7 @@ def train_classifier(
             if treatment is not None:
                 batch = treatment.sometimes(batch, rows, noise)
             with autocast(device, settings.precision):
-                logits = classifier(batch)
+                logits = architecture.training_pass(classifier, batch)
             loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), targets[rows])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

@@ -23,7 +23,8 @@ def noise(images: Tensor, selected: Tensor, fill: Tensor, generator: torch.Gener
         On the images' device; the same state gives the same noise.
     """
     disturbance = torch.empty_like(images).normal_(0.0, DEVIATION, generator=generator)
-    return torch.where(selected, (images + disturbance).clamp(0, 1), images)
+    # What is not selected gains 0 and is in [0, 1] already; choosing by a boolean takes six times as long as multiplying.
+    return disturbance.mul_(selected.to(images.dtype)).add_(images).clamp_(0, 1)
 
 
 def noise_after_normalisation(

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from fairsal_core.classifiers import ClassifierTraining, Treatment, predict_scores, train_classifier
+from fairsal_core.classifiers import CLASSIFIERS, ClassifierTraining, Treatment, predict_scores, train_classifier
 from fairsal_core.classifiers import training as training_module
+from fairsal_core.classifiers.registry import Architecture
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.schemes import SCHEMES, hide
 from fairsal_core.tensors import to_unit
@@ -48,7 +49,7 @@ class Recorder(nn.Module):
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     made = Recorder()
-    monkeypatch.setattr(training_module, "build_classifier", lambda name: made)
+    monkeypatch.setitem(CLASSIFIERS, "three_conv", Architecture("three_conv", "records", lambda: made))
     return made
 
 
