@@ -385,6 +385,9 @@ def _add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--address", default=argparse.SUPPRESS, help="the Ray cluster, HOST:PORT (default: this machine's)"
     )
+    parser.add_argument(
+        "--storage", default=argparse.SUPPRESS, help="URL, such as s3://BUCKET/FOLDER, where nodes share no workspace"
+    )
     _add_settings(parser, ExperimentConfig, leave_out=_NESTED)
     _add_settings(parser.add_argument_group("training"), ClassifierTraining)
 
@@ -412,7 +415,7 @@ def _sweep(options: argparse.Namespace) -> dict[str, Any]:
     given |= {"training": training} if training else {}
     if "device" in given:
         content["device"] = given.pop("device")
-    content |= {name: value for name, value in vars(options).items() if name in ("engine", "address")}
+    content |= {name: value for name, value in vars(options).items() if name in ("engine", "address", "storage")}
     if options.fit is not None:
         content["fit"] = options.fit
     # What is given here is meant for every trial, whatever its own settings say.

@@ -9,10 +9,12 @@ import pytest
 
 def needs(*modules: str) -> Callable[[Any], Any]:
     """Return a decorator for tests that need these modules of requirements-scale-dev.txt."""
+    return lambda test: pytest.mark.extras(unless_missing(*modules)(test))
+
+
+def unless_missing(*modules: str) -> pytest.MarkDecorator:
+    """Return the mark that skips a test unless these modules are installed."""
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    reason = f"needs {', '.join(missing)}: pip install -r requirements-scale-dev.txt"
-
-    def mark(test: Any) -> Any:
-        return pytest.mark.extras(pytest.mark.skipif(bool(missing), reason=reason)(test))
-
-    return mark
+    return pytest.mark.skipif(
+        bool(missing), reason=f"needs {', '.join(missing)}: pip install -r requirements-scale-dev.txt"
+    )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fairsal_core.experiments import storage
 from fairsal_core.experiments.config import hash_of
 from fairsal_core.experiments.usage import note
 from fairsal_core.files import write_json
@@ -31,7 +32,8 @@ def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], Non
     Notes
     -----
     A folder appears under its final name in one step, so one that exists is complete. A kernel lock lets a second process
-    that wants the same artifact wait for the first instead of computing it again.
+    that wants the same artifact wait for the first instead of computing it again. Where a storage is in use it is fetched from
+    there if another machine has made it, and pushed before it appears here: what is here is there too.
     """
     key = hash_of({"format": _FORMAT, **depends_on})
     note(stage, key)
@@ -47,11 +49,20 @@ def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], Non
         for remnant in parent.glob(f".{key}.*.tmp"):  # of a builder that was killed: only the lock's holder builds
             shutil.rmtree(remnant, ignore_errors=True)
         temporary = parent / f".{key}.{uuid.uuid4().hex[:8]}.tmp"
-        temporary.mkdir()
+        shared, name = storage.in_use(), artifact_name(stage, key)
         try:
-            build(temporary)
-            write_json(temporary / "depends_on.json", depends_on)
+            if not (shared and storage.fetch(shared, name, temporary)):
+                temporary.mkdir()
+                build(temporary)
+                write_json(temporary / "depends_on.json", depends_on)
+                if shared:
+                    storage.push(temporary, shared, name)
             temporary.rename(final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return final
+
+
+def artifact_name(stage: str, key: str) -> str:
+    """Return what a storage calls an artifact."""
+    return f"cache/{stage}/{key}"

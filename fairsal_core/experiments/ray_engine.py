@@ -1,7 +1,8 @@
 """A sweep's trials on a Ray cluster: one trial is one task, and does what it does here.
 
 Ray decides where and when; there is no scheduler of our own. A task whose worker or node is lost is given to another; one that
-fails is not, since it would fail again. Every node has to have fairsal at the same path, and the workspace mounted there.
+fails is not, since it would fail again. Every node has to have fairsal and the faces at the same paths, and either the workspace
+mounted there too, or a storage URL: then each node works in a folder of its own, and what is finished is fetched and pushed.
 """
 
 import json
@@ -19,33 +20,42 @@ from typing import Any
 
 import fairsal_core
 from fairsal_core.errors import FairsalError, sentence
-from fairsal_core.experiments import launcher, processes, store, worker
+from fairsal_core.experiments import launcher, processes, storage, store, worker
 from fairsal_core.experiments.config import parse_config
-from fairsal_core.home import workspace
+from fairsal_core.home import runs_folder, workspace
 
 RETRIES = 3  # of a task whose worker was lost
+RUNS, FAILED = "runs", "failed"  # what a storage calls those that ended
+_OF_THIS_MACHINE = frozenset({store.LOCK, store.STATUS_GUARD, store.CANCEL, ".device.lock"})
 _ANSWER_SECONDS = 10.0
 _ASK_SECONDS = 30.0
 _CHECK_SECONDS = 1.0
 _STOP_SECONDS = 10.0
-_SHARED = ("FAIRSAL_DATA_ROOTS", "MLFLOW_TRACKING_URI", "OMP_NUM_THREADS", "GOMP_SPINCOUNT")
+_SHARED = ("FAIRSAL_DATA_ROOTS", "FAIRSAL_SCRATCH", "MLFLOW_TRACKING_URI", "OMP_NUM_THREADS", "GOMP_SPINCOUNT")
 
 
 class RayTrials:
     """Trials as tasks of a Ray cluster; the `Engine` of `sweep --engine ray`."""
 
-    def __init__(self, device: str, address: str, count: int) -> None:
+    def __init__(self, device: str, address: str, storage_url: str, count: int) -> None:
+        if storage_url:
+            storage.prepare(storage_url)
         self._connection = ExitStack()
         self._ray = self._connection.enter_context(connected(address))
         self._task = as_task(self._ray, run_trial, device)
         # Ray queues what does not fit yet, and lets a task see only the GPU that it gave it.
         self.places = [f"{device} {number}" for number in range(count)]
         self._device = device
+        self._storage = storage_url
         self._lost: str | None = None
         self._checked = time.monotonic()
 
+    def find(self, keys: list[str]) -> None:
+        if self._storage:
+            fetch_finished(self._storage, keys)
+
     def start(self, config: Mapping[str, Any], name: str, place: str) -> Any:
-        return self._task.remote({**config, "device": self._device}, name, dict(worker.JOBS))
+        return self._task.remote({**config, "device": self._device}, name, dict(worker.JOBS), self._storage)
 
     def look(self, begun: Any) -> tuple[str | None, store.Status]:
         if self._lost:
@@ -55,12 +65,20 @@ class RayTrials:
         if not ready:
             return None, store.Status(state="running", message="on the cluster")
         try:
-            path = store.run_path(self._ray.get(begun))
+            path = self._here(self._ray.get(begun))
         except self._ray.exceptions.TaskCancelledError:
             return None, store.Status(state="cancelled")
         except (self._ray.exceptions.RayError, FairsalError) as error:
             return None, store.Status(state="failed", error=first_line(error))
         return path.name, store.load_run(path).status
+
+    def _here(self, run: str) -> Path:
+        """Return the directory of a run that has ended, fetched if it is not here."""
+        if self._storage and not (runs_folder() / run).is_dir():
+            fetched = any(storage.fetch(self._storage, f"{kind}/{run}", runs_folder() / run) for kind in (RUNS, FAILED))
+            if not fetched:
+                raise FairsalError(f"The run {run} has ended, but is not whole in {self._storage}.")
+        return store.run_path(run)
 
     def cancel(self, begun: list[Any]) -> None:
         if self._lost or not begun:
@@ -227,19 +245,58 @@ def _own_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def run_trial(config: dict[str, Any], name: str, jobs: dict[str, str]) -> str:
+def run_trial(config: dict[str, Any], name: str, jobs: dict[str, str], storage_url: str = "") -> str:
     """Do one trial in this process, unless it is finished, and return its run's id: the task.
 
-    Its lock keeps a trial from being done twice at once, should a node that was given up for lost still be at work.
+    Its lock keeps a trial from being done twice at once, should a node that was given up for lost still be at work; where nodes
+    share no folder, there is no such lock, and of two that end both the later is seen.
     """
     key = parse_config(config).key
-    locks = workspace() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with processes.holding(locks / f"trial-{key}.lock"):
-        for run in store.list_runs():
-            if key in run.id and run.status.state == "finished":
-                return run.id
-        return launcher.run_here("experiment", config, name, jobs=jobs, take_device=_given_by_ray).name
+    with at_work(storage_url):
+        locks = workspace() / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with processes.holding(locks / f"trial-{key}.lock"):
+            if storage_url:
+                fetch_finished(storage_url, [key])
+            for run in store.list_runs():
+                if key in run.id and run.status.state == "finished":
+                    break
+            else:
+                path = launcher.run_here("experiment", config, name, jobs=jobs, take_device=_given_by_ray)
+                run = store.load_run(path)
+            if storage_url:
+                _push(run, storage_url)
+            return run.id
+
+
+@contextmanager
+def at_work(storage_url: str) -> Iterator[None]:
+    """Work with a storage, if there is one, in this node's own workspace; else in the shared one."""
+    if not storage_url:
+        yield
+        return
+    import ray
+
+    home = storage.scratch_home(storage_url, ray.get_runtime_context().get_node_id())
+    os.environ["FAIRSAL_HOME"] = str(home)  # the process is Ray's, and does nothing else
+    with storage.using(storage_url):
+        yield
+
+
+def fetch_finished(storage_url: str, keys: list[str]) -> None:
+    """Fetch the finished runs of these experiments, by their configs' hashes, that are in a storage and not here."""
+    here = {run.id for run in store.list_runs() if run.status.state == "finished"}
+    for name in storage.names(storage_url, RUNS):
+        run = name.rpartition("/")[2]
+        if run not in here and any(key in run for key in keys):
+            storage.fetch(storage_url, name, runs_folder() / run)
+
+
+def _push(run: store.Run, storage_url: str) -> None:
+    """Push a run that has ended; finished ones under a name of their own, as they alone are looked for later."""
+    name = f"{RUNS if run.status.state == 'finished' else FAILED}/{run.id}"
+    if not storage.is_whole(storage_url, name):
+        storage.push(run.path, storage_url, name, _OF_THIS_MACHINE)
 
 
 def _given_by_ray(run: Path, *_: Any) -> int:

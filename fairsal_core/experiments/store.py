@@ -41,7 +41,7 @@ EVENTS = "events.jsonl"
 LOG = "log.txt"
 LOCK = "lock"
 CANCEL = "cancel"
-_STATUS_GUARD = "status.lock"
+STATUS_GUARD = "status.lock"
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9_]{1,40}-[0-9a-f]{4}")
 _STAMP = "%Y%m%d-%H%M%S"
@@ -325,7 +325,7 @@ def update_status(path: Path, **changes: Any) -> Status:
 
     All writing goes through here, one process at a time, so that the first terminal state is the only one.
     """
-    with processes.holding(path / _STATUS_GUARD):
+    with processes.holding(path / STATUS_GUARD):
         current = _read_status(path)[0] or Status()
         if current.state in TERMINAL:
             return current

@@ -44,6 +44,9 @@ class SweepConfig(BaseModel):
     device: str = Field("auto", description="auto: every GPU, one trial each, or else the CPU")
     engine: str = Field("local", description="local: this machine; ray: a Ray cluster")
     address: str = Field("", description="the Ray cluster, HOST:PORT; by default the one on this machine")
+    storage: str = Field(
+        "", description="URL, such as s3://BUCKET/FOLDER, for nodes of a cluster that share no workspace"
+    )
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,9 @@ class Engine(Protocol):
 
     places: list[str]  # as many trials at once
 
+    def find(self, keys: list[str]) -> None:
+        """Bring here the finished runs of trials with these keys, if they may be elsewhere."""
+
     def start(self, config: Mapping[str, Any], name: str, place: str) -> Any:
         """Begin a trial and return at once."""
 
@@ -177,8 +183,13 @@ class Engine(Protocol):
 class LocalTrials:
     """Trials on this machine: as many at once as there are devices, each in a process of its own."""
 
-    def __init__(self, device: str, address: str, count: int) -> None:
-        self.places = _places(device)
+    def __init__(self, sweep: SweepConfig, count: int) -> None:
+        if sweep.storage:
+            raise FairsalError("A storage is for the nodes of a cluster: add --engine ray, or leave it out.")
+        self.places = _places(sweep.device)
+
+    def find(self, keys: list[str]) -> None:
+        """They are all here."""
 
     def start(self, config: Mapping[str, Any], name: str, place: str) -> Path:
         return launcher.start("experiment", {**config, "device": place}, name=name)
@@ -198,19 +209,19 @@ def _look_at(path: Path) -> tuple[str, store.Status]:
     return path.name, store.load_run(path).status
 
 
-def _ray_trials(device: str, address: str, count: int) -> Engine:
+def _ray_trials(sweep: SweepConfig, count: int) -> Engine:
     from fairsal_core.experiments.ray_engine import RayTrials
 
-    return RayTrials(device, address, count)
+    return RayTrials(sweep.device, sweep.address, sweep.storage, count)
 
 
-ENGINES: Mapping[str, Callable[[str, str, int], Engine]] = {"local": LocalTrials, "ray": _ray_trials}
+ENGINES: Mapping[str, Callable[[SweepConfig, int], Engine]] = {"local": LocalTrials, "ray": _ray_trials}
 
 
 def _engine(sweep: SweepConfig, count: int) -> Engine:
     if sweep.engine not in ENGINES:
         raise unknown_name("engine", sweep.engine, ENGINES)
-    return ENGINES[sweep.engine](sweep.device, sweep.address, count)
+    return ENGINES[sweep.engine](sweep, count)
 
 
 class _Pool:
@@ -227,6 +238,7 @@ class _Pool:
 
     def work(self, report: Report) -> None:
         """Go on until every trial has ended."""
+        self._engine.find([trial.key for trial in self.trials])
         self._known = _known_runs()
         for number, trial in enumerate(self.trials):
             found = self._known.get(trial.key)

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import pipeline
+from fairsal_core.experiments import pipeline, storage
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.home import workspace
 
-LOSES_WORKER, LOSES_NODE, BAD, LOSES_HEAD, WAITS = 2, 3, 4, 5, 6  # seeds
+LOSES_UPLOAD, LOSES_WORKER, LOSES_NODE, BAD, LOSES_HEAD, WAITS = 0, 2, 3, 4, 5, 6  # seeds
 
 
 def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
     (seed,) = config["seeds"]
-    attempts = workspace() / f"attempts-{seed}"
+    attempts = marks() / f"attempts-{seed}"
     with attempts.open("a") as file:
         file.write("x")
     first = attempts.read_text() == "x"
@@ -37,3 +37,18 @@ def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
         report(0, 1, "Waiting to be cancelled")
         time.sleep(0.05)
     pipeline.run_job(config, run, report)
+    if seed == LOSES_UPLOAD and first:
+        storage.write_file = ends_the_worker_at_its_second_file  # type: ignore[assignment]
+
+
+def marks() -> Path:
+    """Return where all attempts are noted: in the shared workspace, or beside the storage of workers that share none."""
+    return Path(storage.in_use().removeprefix("file://")).parent if storage.in_use() else workspace()
+
+
+def ends_the_worker_at_its_second_file(files: Any, source: Path, target: str, begun: list[Path] = []) -> Any:  # noqa: B006
+    begun.append(source)
+    if len(begun) == 2:
+        os._exit(1)
+    files.pipe_file(target, source.read_bytes())
+    return {}
