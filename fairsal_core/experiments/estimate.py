@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import store
 from fairsal_core.experiments.config import ExperimentConfig, parse_config
-from fairsal_core.experiments.pipeline import Variant
+from fairsal_core.experiments.pipeline import Variant, images_trained
 
 PACE = "images_per_second"
 
@@ -37,5 +37,4 @@ def recent_pace(config: ExperimentConfig) -> Pace | None:
 
 def training_seconds(config: ExperimentConfig, variants: list[Variant], images_per_second: float) -> float:
     """Return how long all variants and seeds train at a pace, if no earlier run left any of them."""
-    images = sum(variant.counts.total * variant.training.epochs for variant in variants)
-    return images * len(config.seeds) / images_per_second
+    return images_trained(config, variants) / images_per_second

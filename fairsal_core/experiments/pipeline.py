@@ -1,9 +1,10 @@
 """An experiment from faces to results, stage by stage; what a stage made before is reused."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from fairsal_core.experiments.mitigate import (
     store_classifiers,
     write_outcomes,
 )
+from fairsal_core.experiments.partner import partner
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
 from fairsal_core.experiments.roi_choice import check_roi
@@ -155,31 +157,36 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     outcomes: list[MethodOutcome] = []
     mitigated: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
     jobs = len(variants) + len(config.mitigation)
-    for seed in config.seeds:
-        report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
-        biased = biased_subset(faces, config.target, config.confounder, config.counts, seed=seed)
-        maps = make_maps(regions, biased, config.measure, faces, report) if regions else None
-        if maps and seed == config.seeds[0]:
-            np.save(run / "mean_map.npy", maps.mean)
-        for variant in variants:
-            report.stage(f"{variant.name}, seed {seed}", share=0.9 * share / jobs)
-            watch = watch_cells(config, validation) if validation else None
-            classifier = train_variant(config, variant, seed, faces, regions, maps, device, report, watch)
-            save_classifier(classifier, _weights(run, variant, seed))
-            for name, held_out in judge_on.items():
-                judged[name] += list(_evaluate(config, variant, seed, classifier, held_out, regions, maps, device))
+    maps: dict[int, Maps | None] = {}
+    with partner(run, images_trained(config, variants), device.type) as call_partner:
+        for seed in config.seeds:
+            report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
+            maps[seed] = maps_of(config, seed, faces, regions, report)
+            for variant in variants:
+                report.stage(f"{variant.name}, seed {seed}", share=0.9 * share / jobs)
+                watch = watch_cells(config, validation) if validation else None
+                classifier = train_variant(
+                    config, variant, seed, faces, regions, maps[seed], device, report, watch, call_partner
+                )
+                save_classifier(classifier, _weights(run, variant, seed))
+                for name, held_out in judge_on.items():
+                    judged[name] += list(
+                        _evaluate(config, variant, seed, classifier, held_out, regions, maps[seed], device)
+                    )
+    if first := maps[config.seeds[0]]:
+        np.save(run / "mean_map.npy", first.mean)
 
-        for choice in config.mitigation:
-            report.stage(f"{choice.name}, seed {seed}", share=0.9 * share / jobs)
-            assert validation is not None  # plan_variants has seen to it
-            original = _weights(run, variants[0], seed)
-            fit = mitigation_split(config, faces, seed)
-            outcome = apply_method(config, choice, seed, original, fit, validation, device, report)
-            outcomes.append(outcome)
-            classifier = load_classifier(config.training.classifier, classifier_of(outcome, original)).to(device)
-            variant = replace(variants[0], name=choice.name)
-            for name, held_out in judge_on.items():
-                mitigated[name] += list(_evaluate(config, variant, seed, classifier, held_out, regions, maps, device))
+    for seed, choice in product(config.seeds, config.mitigation):
+        report.stage(f"{choice.name}, seed {seed}", share=0.9 * share / jobs)
+        assert validation is not None  # plan_variants has seen to it
+        original = _weights(run, variants[0], seed)
+        fit = mitigation_split(config, faces, seed)
+        outcome = apply_method(config, choice, seed, original, fit, validation, device, report)
+        outcomes.append(outcome)
+        classifier = load_classifier(config.training.classifier, classifier_of(outcome, original)).to(device)
+        variant = replace(variants[0], name=choice.name)
+        for name, held_out in judge_on.items():
+            mitigated[name] += list(_evaluate(config, variant, seed, classifier, held_out, regions, maps[seed], device))
 
     shown = shown_variants(outcomes)
     if outcomes:
@@ -199,6 +206,21 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     table = pd.concat(judged[PREDICTIONS], ignore_index=True)
     write_parquet(results_table(table, config.target, config.confounder), run / RESULTS)
     report(1, 1, "Done")
+
+
+def images_trained(config: ExperimentConfig, variants: list[Variant]) -> int:
+    """Return how many images all trainings see together: faces, epochs, variants and seeds."""
+    return len(config.seeds) * sum(variant.counts.total * variant.training.epochs for variant in variants)
+
+
+def maps_of(
+    config: ExperimentConfig, seed: int, faces: FaceDataset, regions: Regions | None, report: Report
+) -> Maps | None:
+    """Return the region maps of the biased subset of a seed; None without a region classifier."""
+    if regions is None:
+        return None
+    biased = biased_subset(faces, config.target, config.confounder, config.counts, seed=seed)
+    return make_maps(regions, biased, config.measure, faces, report)
 
 
 def _weights(run: Path, variant: Variant, seed: int) -> Path:
@@ -386,8 +408,9 @@ def train_variant(
     device: torch.device,
     report: Report,
     watch: Watch | None = None,
+    begins: Callable[[], None] = lambda: None,
 ) -> nn.Module:
-    """Return the trained classifier of a variant and seed.
+    """Return the trained classifier of a variant and seed; `begins` is called if it has to be trained now.
 
     Where the device has too little memory for its batches they are halved, and the run says so. What is then trained is
     kept under the smaller batch: it is not what was asked for.
@@ -398,7 +421,7 @@ def train_variant(
         If not even batches of `_LEAST_BATCH` fit.
     """
     try:
-        return _train_variant(config, variant, seed, faces, regions, maps, device, report, watch)
+        return _train_variant(config, variant, seed, faces, regions, maps, device, report, watch, begins)
     except torch.OutOfMemoryError as error:
         batch = variant.training.batch_size // 2
         if batch < _LEAST_BATCH:
@@ -411,7 +434,7 @@ def train_variant(
     if device.type == "cuda":
         torch.cuda.empty_cache()
     smaller = replace(variant, training=variant.training.model_copy(update={"batch_size": batch}))
-    return train_variant(config, smaller, seed, faces, regions, maps, device, report, watch)
+    return train_variant(config, smaller, seed, faces, regions, maps, device, report, watch, begins)
 
 
 def _train_variant(
@@ -424,8 +447,10 @@ def _train_variant(
     device: torch.device,
     report: Report,
     watch: Watch | None,
+    begins: Callable[[], None],
 ) -> nn.Module:
     def build(folder: Path) -> None:
+        begins()
         subset = biased_subset(faces, config.target, config.confounder, variant.counts, seed=seed)
         treatment = None
         if variant.scheme and regions and maps:

@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = {
     "counts": "8,12,12,8",
     "schemes": [],
     "balanced": False,
-    "training": {"epochs": 4, "batch_size": 10, "learning_rate": 2e-3},
+    "training": {"epochs": 8, "batch_size": 10, "learning_rate": 1e-3},
     "seeds": [0, 3],
     "test_per_cell": 2,
     "attention": {"explainers": ["lrp"], "explained_faces": 4},

@@ -1,0 +1,63 @@
+"""A second process for an experiment's trainings, which does what `backwards` says.
+
+On a CPU two trainings with half the cores each do a third more than one with all of them, whose steps are too short to be
+shared. So the run trains its variants from the first on, the partner from the last, and they meet: who comes second to a
+classifier waits at its artifact's lock, and finds it made. Neither needs to know of the other, and either alone is enough.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fairsal_core.experiments import processes, store
+
+PROGRAM = "fairsal_core.experiments.backwards"
+LEAST_IMAGES = 30_000  # some two minutes of training: less is not worth a partner's start
+
+
+@contextmanager
+def partner(run: Path, images: int, device: str) -> Iterator[Callable[[], None]]:
+    """Give a function that calls the partner, to be called when there is something to train; it leaves with the block.
+
+    Parameters
+    ----------
+    run : Path
+        The run's directory, whose config the partner reads and whose events and log it adds to.
+    images : int
+        How many images all trainings see together, over all epochs.
+    device : str
+        Type of the device. Only for a CPU of two threads and more, and for `LEAST_IMAGES`, does a partner come.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    working: list[subprocess.Popen[bytes]] = []
+
+    def call() -> None:
+        if working or device != "cpu" or threads < 2 or images < LEAST_IMAGES:
+            return
+        torch.set_num_threads(threads // 2)
+        working.append(_start(run, threads // 2))
+
+    try:
+        yield call
+    finally:
+        torch.set_num_threads(threads)
+        for process in working:
+            process.kill()
+            process.wait()
+
+
+def _start(run: Path, threads: int) -> subprocess.Popen[bytes]:
+    """Start the partner in this process's group, so that whatever stops the group stops it too."""
+    with (run / store.LOG).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", PROGRAM, str(run), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**processes.child_environment(), "OMP_NUM_THREADS": str(threads)},
+        )
