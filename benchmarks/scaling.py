@@ -1,13 +1,13 @@
 """What a second process, and a Ray cluster of this machine, are worth: trials a minute, and images a second in shards.
 
-`python -m benchmarks.scaling [--trials 6] [--faces 1200] [--shard 300] [--repeats 2] [--json]`
+`python -m benchmarks.scaling [--trials 6] [--faces 2400] [--shard 200] [--repeats 1] [--json]`
 
 Trials: small experiments one after the other in this process; by the local engine, which starts a process for each; in two
-processes without any engine, half of them each; and on a cluster of two workers. Maps: `dense` on one thread, at once and in
-shards on a cluster of one worker and of two, a quarter of the faces and all of them: what the quarter takes longer than a quarter
-is connecting, starting workers and importing torch. What sharding itself loses is told by the processor time of the tasks' own
-function, done here, which a busy machine changes least. Every time is the shortest of the repeats, taken in turns.
-`--trials 0` or `--shard 0` leaves one part out.
+processes without any engine, half of them each; and on a cluster of two workers. Maps: `dense` on one thread a worker, of a packed
+set: at once, as `stream_maps` does it, and in shards, here and on a cluster of one worker and of two; two workers are compared with two
+processes that map a half each at once. Of a cluster the rate is told with its start (connecting, starting workers, importing torch) and
+without: from when every worker has done its first shard. "From files" is the same with nothing packed: pack and map all, or decode and map
+each shard. "lost" is 1 - rate / rate at once. Every figure is the best of the repeats, taken in turns. `--trials 0` or `--shard 0` leaves one part out.
 """
 
 import argparse
@@ -19,19 +19,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from fairsal_core.experiments import SweepConfig, checked_settings, plan_trials, run_here, sharded_maps, stored_maps
+from fairsal_core.experiments import SweepConfig, checked_settings, on_ray, plan_trials, run_here, stored_maps
 from fairsal_core.experiments.reporting import Report
-from fairsal_core.experiments.sharding import SHARD, map_shard
 from fairsal_core.experiments.sweep import read_sweep, run_sweep
-from fairsal_core.faces import FaceDataset, draw_demo_faces, load_faces
-from fairsal_core.regions import bundled_classifier
+from fairsal_core.faces import draw_demo_faces, list_faces, load_faces, packed_folder
+from fairsal_core.home import cache_folder
+from fairsal_core.progress import Progress, silent
+from fairsal_core.regions import bundled_classifier, stream_maps
 
 TRIAL = {
     "counts": "30,20,20,10",
@@ -92,13 +91,12 @@ def by_engine(sweep: SweepConfig, home: Path) -> float:
     return taken
 
 
-def in_two_processes(data: Path, count: int, folder: Path) -> float:
-    """Return the seconds that two processes take for half of the trials each, once both are ready."""
-    halves = [(0, count - count // 2), (count - count // 2, count // 2)]
+def in_two_processes(what: str, data: Path, halves: list[tuple[int, int]], folder: Path, shared: bool = False) -> float:
+    """Return the seconds that two processes take for a half each, once both are ready."""
     workers = []
-    for number, (first, half) in enumerate(halves):
-        home = folder / f"half-{number}"
-        command = [sys.executable, "-m", "benchmarks.scaling", "--half", str(data), str(half), str(first)]
+    for number, half in enumerate(halves):
+        home = folder if shared else folder / f"half-{number}"
+        command = [sys.executable, "-m", "benchmarks.scaling", what, str(data), *map(str, half)]
         workers.append(
             subprocess.Popen(
                 command, env={**os.environ, "FAIRSAL_HOME": str(home)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -114,14 +112,15 @@ def in_two_processes(data: Path, count: int, folder: Path) -> float:
     return time.perf_counter() - begun
 
 
-def half_of_the_trials(data: str, count: str, first: str) -> None:
-    """Be one of the two processes: get ready, say so, wait for the word, and do one's trials."""
-    load_faces(data)
+def be_one_of_two(data: Path, work: Callable[[], object]) -> None:
+    """Get ready, say so, wait for the word, and do one's half."""
+    load_faces(str(data))
     import fairsal_core.experiments.pipeline  # noqa: F401
 
+    bundled_classifier("Eyeglasses")
     print("ready", flush=True)
     sys.stdin.read()
-    here(sweep_of(Path(data), int(count), int(first)))
+    work()
 
 
 def measure_trials(data: Path, count: int, repeats: int, folder: Path) -> dict[str, Any]:
@@ -135,7 +134,8 @@ def measure_trials(data: Path, count: int, repeats: int, folder: Path) -> dict[s
             load_faces(str(data))
             times["local"].append(by_engine(sweep_of(data, count), home))
         with workspace(folder) as home:
-            times["two_processes"].append(in_two_processes(data, count, home))
+            halves = [(0, count - count // 2), (count - count // 2, count // 2)]
+            times["two_processes"].append(in_two_processes("--half-trials", data, halves, home))
         with workspace(folder) as home, cluster(2) as address:
             load_faces(str(data))
             times["ray_2"].append(by_engine(sweep_of(data, count, engine="ray", address=address), home))
@@ -152,67 +152,98 @@ def measure_trials(data: Path, count: int, repeats: int, folder: Path) -> dict[s
 
 
 def measure_maps(data: Path, shard: int, repeats: int, folder: Path) -> dict[str, Any]:
-    """Time the maps at once and in shards, and return images a second and what sharding costs."""
+    """Time the maps of a packed set at once and in shards, here and on clusters; return images a second and what sharding loses."""
     classifier = bundled_classifier("Eyeglasses")
-    walls: dict[str, list[tuple[float, float]]] = {"at_once": [], "ray_1": [], "ray_2": []}
-    computing: dict[str, list[float]] = {"at_once": [], "in_shards": []}
+    count = len(list_faces(str(data)))
+    rates: dict[str, list[float]] = {}
+    begun: dict[str, list[float]] = {}
 
-    def few_and_all(work: Callable[[Any], object]) -> tuple[float, float]:
-        with workspace(folder):
-            faces = load_faces(str(data))
-            few = faces.take(range(len(faces) // 4))
-            return seconds(lambda: work(few)), seconds(lambda: work(faces))
+    def note(way: str, images_a_second: float, start: float = 0.0) -> None:
+        rates.setdefault(way, []).append(images_a_second)
+        begun.setdefault(way, []).append(start)
 
-    def in_shards(faces: FaceDataset) -> None:
-        names = faces.attributes.index.to_list()
-        for start in range(0, len(names), shard):
-            np.load(map_shard(classifier, str(data), names[start : start + shard], "margin", "fp32", "cpu"))
+    def in_shards(engine: Any = None, progress: Progress = silent) -> None:
+        faces = list_faces(str(data))
+        stored_maps(
+            classifier, faces, "margin", packed_folder(faces, cache_folder()), progress, engine=engine, size=shard
+        )
 
+    for number in range(2 * repeats):
+        ways = (("at_once", lambda: at_once(data, 0, 1)), ("shards", in_shards))
+        for way, work in ways if number % 2 else reversed(ways):  # neither is always the first
+            with workspace(folder):
+                load_faces(str(data))
+                note(way, count / seconds(work))
     for _ in range(repeats):
         with workspace(folder):
-            faces = load_faces(str(data))
-            at_once = partial(stored_maps, classifier, faces, "margin")
-            computing["at_once"].append(seconds(at_once, time.process_time))
-            computing["in_shards"].append(seconds(partial(in_shards, faces), time.process_time))
-        walls["at_once"].append(few_and_all(lambda faces: stored_maps(classifier, faces, "margin")))
+            note("from_files_at_once", count / seconds(lambda: at_once(data, 0, 1)))
+        with workspace(folder):
+            note("from_files_shards", count / seconds(in_shards))
+        with workspace(folder) as home:
+            load_faces(str(data))
+            note(
+                "two_processes_at_once",
+                count / in_two_processes("--half-maps", data, [(0, 2), (1, 2)], home, shared=True),
+            )
         for workers in (1, 2):
-            with cluster(workers) as address:
-                on = {"data": str(data), "device": "cpu", "address": address, "size": shard}
-                on_ray = partial(sharded_maps, classifier, measure="margin", **on)
-                walls[f"ray_{workers}"].append(few_and_all(on_ray))
-    count = len(faces)
-    least = {name: min(values) for name, values in computing.items()}
-    per_shard = (least["in_shards"] - least["at_once"]) / -(-count // shard)
-    big = SHARD * least["at_once"] / count
+            with workspace(folder), cluster(workers) as address:
+                load_faces(str(data))
+                marks = [(time.perf_counter(), 0.0)]
+                in_shards(on_ray("cpu", address), lambda done, *_: marks.append((time.perf_counter(), done)))
+                (start, _), (end, done) = marks[0], marks[-1]
+                assert done == count
+                # From when every worker has done its first shard; what comes before is starting, importing, and that shard.
+                ready, before = next(mark for mark in marks if mark[1] >= workers * shard)
+                note(f"ray_{workers}_start_included", count / (end - start))
+                note(f"ray_{workers}", (count - before) / (end - ready), ready - start)
+    best = {way: max(values) for way, values in rates.items()}
+    twins = {
+        "shards": "at_once",
+        "from_files_shards": "from_files_at_once",
+        "ray_1": "at_once",
+        "ray_1_start_included": "at_once",
+        "ray_2": "two_processes_at_once",
+        "ray_2_start_included": "two_processes_at_once",
+    }
     return {
         "faces": count,
         "shard": shard,
-        "processor_seconds": {name: round(value, 2) for name, value in least.items()},
-        "processor_seconds_lost_per_shard": round(per_shard, 3),
-        "lost_by_sharding": round(1 - least["at_once"] / least["in_shards"], 3),
-        f"lost_at_{SHARD}_a_shard": round(per_shard / (per_shard + big), 3),
-        "seconds_for_a_quarter": {name: round(min(few for few, _ in values), 1) for name, values in walls.items()},
-        "seconds_for_all": {name: round(min(whole for _, whole in values), 1) for name, values in walls.items()},
-        "all_seconds": {
-            "processor": computing,
-            **{name: [[round(few, 2), round(whole, 2)] for few, whole in values] for name, values in walls.items()},
+        "images_a_second": {way: round(value, 1) for way, value in best.items()},
+        "lost": {way: round(1 - best[way] / best[twin], 3) for way, twin in twins.items()},
+        "seconds_until_each_worker_did_a_shard": {
+            way: round(min(values), 1) for way, values in begun.items() if max(values)
         },
+        "all_images_a_second": {way: [round(value, 1) for value in values] for way, values in rates.items()},
     }
+
+
+def at_once(data: Path, part: int, parts: int) -> None:
+    """Map every so many-th face of a set in one go, the way it was done before there were shards."""
+    faces = load_faces(str(data))
+    chosen = faces if parts == 1 else faces.take(range(part, len(faces), parts))
+    with tempfile.TemporaryDirectory() as folder:
+        stream_maps(bundled_classifier("Eyeglasses"), chosen, Path(folder) / "maps.npy", "margin")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=6)
-    parser.add_argument("--faces", type=int, default=1200)
-    parser.add_argument("--shard", type=int, default=300)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--faces", type=int, default=2400)
+    parser.add_argument("--shard", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--half", nargs=3, metavar=("DATA", "COUNT", "FIRST"), help=argparse.SUPPRESS)
+    parser.add_argument("--half-trials", nargs=3, metavar=("DATA", "FIRST", "COUNT"), help=argparse.SUPPRESS)
+    parser.add_argument("--half-maps", nargs=3, metavar=("DATA", "PART", "PARTS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the workers: one core each
     torch.set_num_threads(1)
-    if options.half:
-        half_of_the_trials(*options.half)
+    if options.half_trials:
+        half, first, count = (kind(value) for kind, value in zip((Path, int, int), options.half_trials, strict=True))
+        be_one_of_two(half, lambda: here(sweep_of(half, count, first)))
+        return
+    if options.half_maps:
+        half, part, parts = (kind(value) for kind, value in zip((Path, int, int), options.half_maps, strict=True))
+        be_one_of_two(half, lambda: at_once(half, part, parts))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -227,7 +258,7 @@ def main() -> None:
         return
     for part, values in found.items():
         for key, value in values.items():
-            if key == "all_seconds":
+            if key.startswith("all_"):
                 continue
             shown = "  ".join(f"{way} {number}" for way, number in value.items()) if isinstance(value, dict) else value
             print(f"{part:7} {key:32} {shown}")

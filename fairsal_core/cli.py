@@ -256,15 +256,17 @@ def _add_attribute_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--engine", default="local", choices=("local", "ray"), help="ray: shards on a Ray cluster")
     parser.add_argument("--address", default="", help="the Ray cluster, HOST:PORT (default: this machine's)")
+    parser.add_argument("--storage", default="", help="URL, such as s3://BUCKET/FOLDER, where nodes share no workspace")
 
 
 def _attribute(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     from fairsal_core.device import pick_device
-    from fairsal_core.experiments import sharded_maps, stored_maps
-    from fairsal_core.faces import decode_image, to_square
+    from fairsal_core.experiments import on_ray, open_maps, stored_maps
+    from fairsal_core.faces import decode_image, list_faces, packed_folder, to_square
     from fairsal_core.files import replacing
+    from fairsal_core.home import cache_folder
     from fairsal_core.regions import (
         RegionClassifier,
         bundled_classifier,
@@ -279,24 +281,32 @@ def _attribute(options: argparse.Namespace) -> dict[str, Any]:
     classifier = RegionClassifier.load(options.regions) if options.regions else bundled_classifier(options.attribute)
     classifier.to(pick_device(options.device))
     about: dict[str, Any] = {}
+    maps: Any
     if options.image:
         images = to_square(decode_image(options.image))[None]
         maps = region_maps(classifier, images, options.measure, show_progress(), options.precision)
     else:
-        faces = _chosen_faces(options, classifier.attribute)
+        if options.storage and options.engine != "ray":
+            raise FairsalError("A storage is for the nodes of a cluster: add --engine ray, or leave it out.")
+        listed = list_faces(_source(options.data), show_progress())
+        faces = _chosen_faces(options, classifier.attribute, listed)
         cost = estimate_cost(classifier, len(faces), options.precision)
         about = {"estimated_seconds": round(cost.seconds, 1), "bytes": cost.bytes}
         print(
             f"Mapping {len(faces):,} faces: about {cost.seconds:,.0f} s, {cost.bytes / 2**20:,.1f} MB", file=sys.stderr
         )
-        wanted = classifier, faces, options.measure, show_progress(), options.precision
-        if options.engine == "ray":
-            on = {"data": _source(options.data), "device": options.device, "address": options.address}
-            path = sharded_maps(*wanted, **on)
-        else:
-            path = stored_maps(*wanted)
-        about["region_maps"] = str(path)
-        maps = np.load(path, mmap_mode="r")
+        path = stored_maps(
+            classifier,
+            faces,
+            options.measure,
+            packed_folder(listed, cache_folder()),
+            show_progress(),
+            options.precision,
+            engine=on_ray(options.device, options.address, options.storage) if options.engine == "ray" else None,
+            storage_url=options.storage,
+        )
+        maps, names = open_maps(path)
+        about |= {"region_maps": str(path), "left_out": len(faces) - len(names)}
     summary = summarise_maps(maps, classifier.grid)
     result = min_max(summary.mean)
     with replacing(options.out) as temporary, temporary.open("wb") as file:
@@ -317,13 +327,12 @@ def _attribute(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _chosen_faces(options: argparse.Namespace, attribute: str) -> Any:
+def _chosen_faces(options: argparse.Namespace, attribute: str, listed: Any) -> Any:
     import numpy as np
 
     from fairsal_core.errors import unknown_name
-    from fairsal_core.faces import load_faces
 
-    faces = load_faces(options.data, show_progress()).in_split(options.split)
+    faces = listed.in_split(options.split)
     if options.of_class:
         codes, names = faces.classes(attribute)
         if options.of_class not in names:

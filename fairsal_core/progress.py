@@ -18,6 +18,15 @@ def silent(done: float, total: float, message: str = "") -> None:
     """Report to nobody: the default."""
 
 
+def part_of(progress: Progress, begun: float, whole: float) -> Progress:
+    """Return a callback for a part of a job, which tells of the whole one."""
+
+    def of_whole(done: float, total: float, message: str = "") -> None:
+        progress(begun + done, whole, message)
+
+    return of_whole
+
+
 class Eta:
     """Seconds left, from the pace so far.
 

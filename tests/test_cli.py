@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fairsal_core.cli import build_parser, main
+from fairsal_core.experiments import open_maps
 from fairsal_core.faces import draw_face
 
 COMMANDS = ("demo-data", "pack", "train-regions", "attribute", "run", "mitigate", "explain", "runs", "report")
@@ -100,7 +101,8 @@ def test_regions_are_trained_once_and_map_an_image(
     result = json.loads(output.out)
     assert "Mapping 192 faces: about " in output.err
     assert result["images"] == 192
-    assert np.load(result["region_maps"]).shape == (192, 49, 49)
+    assert open_maps(Path(result["region_maps"]))[0].shape == (192, 49, 49)
+    assert result["left_out"] == 0
     assert main([*every, "--class", "Eyeglasses", "--out", str(home / "with.npy"), "--json"]) == 0
     assert 0 < said(capsys)["images"] < 192
     assert main([*every, "--class", "Eyeglass", "--out", str(home / "with.npy")]) == 1

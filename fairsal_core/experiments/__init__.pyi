@@ -2,13 +2,11 @@ from .attention import ExplainConfig
 from .attention_results import Attention, list_attention, measure_again, read_attention
 from .attention_settings import AttentionSettings, ExplainerChoice, RoiChoice
 from .attribution import (
-    ATTRIBUTION,
     REGIONS,
     MapJob,
     RegionJob,
     class_means,
     read_means,
-    stored_maps,
 )
 from .changes import changes_table, face_changes, reference_changes
 from .config import (
@@ -52,7 +50,7 @@ from .results import (
     wide_results,
 )
 from .roi_choice import find_roi, region_map_roi
-from .sharding import sharded_maps
+from .sharding import ATTRIBUTION, map_here, on_ray, open_maps, stored_maps
 from .store import (
     RESUMABLE,
     TERMINAL,
@@ -121,9 +119,12 @@ __all__ = [
     "list_runs",
     "load_run",
     "log_tail",
+    "map_here",
     "measure_again",
     "mitigation_of",
     "natural_table",
+    "on_ray",
+    "open_maps",
     "over_all_seeds",
     "papers_format",
     "parse_config",
@@ -146,7 +147,6 @@ __all__ = [
     "run_experiment",
     "run_here",
     "run_path",
-    "sharded_maps",
     "start",
     "stored_maps",
     "sweep_settings",

@@ -33,14 +33,17 @@ def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], Non
     -----
     A folder appears under its final name in one step, so one that exists is complete. A kernel lock lets a second process
     that wants the same artifact wait for the first instead of computing it again. Where a storage is in use it is fetched from
-    there if another machine has made it, and pushed before it appears here: what is here is there too.
+    there if another machine has made it, and pushed if it is not there.
     """
-    key = hash_of({"format": _FORMAT, **depends_on})
+    key = artifact_key(depends_on)
     note(stage, key)
     parent = cache_folder() / stage
     parent.mkdir(parents=True, exist_ok=True)
     final = parent / key
+    shared, name = storage.in_use(), artifact_name(stage, key)
     if final.is_dir():
+        if shared and not storage.is_whole(shared, name):
+            storage.push(final, shared, name)
         return final
     with (parent / f".{key}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -49,7 +52,6 @@ def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], Non
         for remnant in parent.glob(f".{key}.*.tmp"):  # of a builder that was killed: only the lock's holder builds
             shutil.rmtree(remnant, ignore_errors=True)
         temporary = parent / f".{key}.{uuid.uuid4().hex[:8]}.tmp"
-        shared, name = storage.in_use(), artifact_name(stage, key)
         try:
             if not (shared and storage.fetch(shared, name, temporary)):
                 temporary.mkdir()
@@ -61,6 +63,11 @@ def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], Non
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return final
+
+
+def artifact_key(depends_on: dict[str, Any]) -> str:
+    """Return the name of the folder of an artifact that depends on this."""
+    return hash_of({"format": _FORMAT, **depends_on})
 
 
 def artifact_name(stage: str, key: str) -> str:

@@ -1,33 +1,33 @@
 """Jobs beside experiments: train one region classifier, or map many faces with one."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from fairsal_core.device import pick_device
 from fairsal_core.errors import unknown_name
-from fairsal_core.experiments.artifacts import artifact
 from fairsal_core.experiments.config import checked_settings
-from fairsal_core.experiments.pipeline import available_regions, grow_maps, trained_regions
+from fairsal_core.experiments.pipeline import available_regions, trained_regions
 from fairsal_core.experiments.reporting import Report
+from fairsal_core.experiments.sharding import open_maps, stored_maps
 from fairsal_core.experiments.store import Run
-from fairsal_core.faces import DEMO, FaceDataset, load_faces, packing_key
+from fairsal_core.faces import DEMO, FaceDataset, list_faces, load_faces, packed_folder
 from fairsal_core.files import read_json, write_json
-from fairsal_core.progress import Progress, silent
+from fairsal_core.home import cache_folder
 from fairsal_core.regions import (
-    MEASURES,
     MapSummary,
     RegionClassifier,
     RegionTraining,
     summarise_maps,
     weights_digest,
 )
+from fairsal_core.rows import Rows
 
-REGIONS, ATTRIBUTION = "regions", "attribution"
+REGIONS = "regions"
 MEANS, ABOUT = "means.npy", "means.json"
 
 
@@ -78,47 +78,22 @@ def run_attribution(config: dict[str, Any], run: Path, report: Report) -> None:
     if job.attribute not in paths:
         raise unknown_name("region classifier of these faces for attribute", job.attribute, paths)
     classifier = RegionClassifier.load(paths[job.attribute]).to(pick_device(job.device))
-    subset = faces.in_split(job.split)
+    listed = list_faces(job.data)
+    subset = listed.in_split(job.split)
     subset = subset if job.images is None else subset.sample(job.images)
     report.stage("attribution maps", share=0.85)
-    maps_path = stored_maps(classifier, subset, job.measure, report, job.precision)
+    packed_in = packed_folder(listed, cache_folder())
+    maps_path = stored_maps(classifier, subset, job.measure, packed_in, report, job.precision)
     report.stage("mean maps", share=0.05)
-    means, counts = class_means(classifier, np.load(maps_path, mmap_mode="r"), subset)
+    maps, names = open_maps(maps_path)
+    means, counts = class_means(classifier, maps, subset.take(subset.names.get_indexer(pd.Index(names))))
     np.save(run / MEANS, means)
     write_json(run / ABOUT, {"maps": str(maps_path), "weights": weights_digest(classifier), "counts": counts})
     report(1, 1, "Done")
 
 
-def stored_maps(
-    classifier: RegionClassifier,
-    faces: FaceDataset,
-    measure: str,
-    progress: Progress = silent,
-    precision: str = "fp32",
-    grow: Callable[..., None] = grow_maps,
-    stage: str = ATTRIBUTION,
-) -> Path:
-    """Return the NPY file (N, per_side, per_side) float16 with the maps of these faces, mapped now if they were not before.
-
-    `grow` maps them, and takes what `grow_maps` takes; `stage` is what they are kept under.
-    """
-    if measure not in MEASURES:
-        raise unknown_name("confidence measure", measure, MEASURES)
-    key = {
-        "weights": weights_digest(classifier),
-        "faces": packing_key(faces),
-        "measure": measure,
-        "precision": precision,
-    }
-
-    def build(folder: Path) -> None:
-        grow(folder / "maps.npy", key, classifier, faces, measure, progress, precision)
-
-    return artifact(stage, key, build) / "maps.npy"
-
-
 def class_means(
-    classifier: RegionClassifier, maps: NDArray[np.floating], faces: FaceDataset
+    classifier: RegionClassifier, maps: NDArray[np.floating] | Rows, faces: FaceDataset
 ) -> tuple[NDArray[np.float32], dict[str, int]]:
     """Return mean pixel maps and their standard errors over all faces and over each class that has some.
 

@@ -1,119 +1,261 @@
-"""Maps of many faces on a Ray cluster: one shard is one task, and does what one machine does for all."""
+"""Maps of many faces in shards: each a task of its own, which needs no more than its faces, and leaves an artifact of its own.
 
-from collections.abc import Iterator
-from functools import lru_cache, partial
+A shard is known by a hash of its files, the region classifier and the measure: what was mapped is not mapped again, and of a
+folder that has changed only the shards with other files are. The maps stay in shards, and are read as one array.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from fairsal_core.device import pick_device
-from fairsal_core.errors import FairsalError
-from fairsal_core.experiments.attribution import stored_maps
-from fairsal_core.experiments.ray_engine import as_task, check_head, connected, first_line
-from fairsal_core.faces import FaceDataset, load_faces
-from fairsal_core.progress import Progress, silent
-from fairsal_core.regions import RegionClassifier
+from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.experiments import storage
+from fairsal_core.experiments.artifacts import artifact, artifact_key, artifact_name
+from fairsal_core.experiments.pipeline import grow_maps
+from fairsal_core.experiments.ray_engine import as_task, at_work, check_head, connected, first_line
+from fairsal_core.experiments.usage import note
+from fairsal_core.faces import FaceDataset, files_key, with_pixels
+from fairsal_core.files import read_json, write_json
+from fairsal_core.home import cache_folder
+from fairsal_core.progress import Progress, part_of, silent
+from fairsal_core.regions import MEASURES, RegionClassifier, weights_digest
+from fairsal_core.rows import Rows
 
-SHARDS = "shards"
-SHARD = 2048  # faces: 10 MB of maps, and ten seconds of `dense` on a CPU
+ATTRIBUTION, SHARDS = "attribution", "shards"
+SHARD = 2048  # faces: 10 MB of maps, 100 MB of pixels, and some twenty seconds of `dense` on a core
+_MAPS, _NAMES, _LIST = "maps.npy", "names.json", "shards.json"
 
 
-def sharded_maps(
+@dataclass(frozen=True)
+class Shard:
+    """Some faces to map, and how: all that a task needs beside the region classifier.
+
+    Attributes
+    ----------
+    faces : FaceDataset
+        Not packed, with their rows in the packed set; without annotations.
+    packed_in : Path
+        Where the packed set lies, if it is there; else the shard's faces are decoded.
+    measure, precision : str
+        As in `region_maps`.
+    depends_on : dict
+        What its artifact's key is the hash of.
+    """
+
+    faces: FaceDataset
+    packed_in: Path
+    measure: str
+    precision: str
+    depends_on: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Name of its artifact."""
+        return artifact_key(self.depends_on)
+
+
+Engine = Callable[[RegionClassifier, list[Shard], Progress], None]
+
+
+def stored_maps(
     classifier: RegionClassifier,
     faces: FaceDataset,
     measure: str,
+    packed_in: Path,
     progress: Progress = silent,
     precision: str = "fp32",
     *,
-    data: str,
-    device: str = "auto",
-    address: str = "",
+    engine: Engine | None = None,
+    storage_url: str = "",
     size: int = SHARD,
 ) -> Path:
-    """Return what `stored_maps` returns, mapped shard by shard on a Ray cluster.
+    """Return the artifact with the maps of these faces, for `open_maps`; shards that were mapped before are not again.
 
     Parameters
     ----------
-    classifier, faces, measure, progress, precision
-        As in `stored_maps`.
-    data : str
-        What `load_faces` gets to load these faces on a node; a folder has to be at the same path there.
-    device : str
-        What each task maps on; with "auto" a GPU of its own where the cluster has any.
-    address : str
-        The cluster; by default the one on this machine.
+    classifier : RegionClassifier
+        On the device to use; a cluster's tasks pick their own.
+    faces : FaceDataset
+        As `list_faces` gives them, or some of those.
+    measure : str
+        A confidence measure.
+    packed_in : Path
+        The `packed_folder` of the whole set, which need not be there.
+    progress : Progress
+        Called with faces done and to do; may raise to stop.
+    precision : str
+        "fp32", or "bf16".
+    engine : callable, optional
+        What maps the shards that are missing; by default this process, one after the other. See `on_ray`.
+    storage_url : str
+        Where the engine's workers leave their shards, if not in this workspace.
     size : int
-        Faces a shard. Each is an artifact of its own, so that what was mapped before is not mapped again.
+        Faces a shard.
 
     Raises
     ------
     FairsalError
-        If ray is not installed, the cluster does not answer, or a shard fails or is lost too often.
+        If there is no such measure, or the engine fails.
     """
-    grow = partial(_grow_on_ray, data=data, device=device, address=address, size=size)
-    return stored_maps(classifier, faces, measure, progress, precision, grow)
+    if measure not in MEASURES:
+        raise unknown_name("confidence measure", measure, MEASURES)
+    shards = _shards(classifier, faces, measure, packed_in, precision, size)
+    for shard in shards:
+        note(SHARDS, shard.key)
+    missing = [shard for shard in shards if not _is_done(shard, storage_url)]
+    if missing:
+        (engine or map_here)(classifier, missing, progress)
+    content = {"shards": [shard.key for shard in shards], "side": classifier.grid.per_side, "storage": storage_url}
+    return artifact(ATTRIBUTION, content, lambda folder: write_json(folder / _LIST, content))
+
+
+def open_maps(path: Path) -> tuple[Rows, list[str]]:
+    """Return what `stored_maps` left: maps (N, per_side, per_side) float16, and the N faces' file names.
+
+    A shard is read when one of its rows is wanted; one that lies in a storage is fetched then, and not kept. Faces that did not
+    decode are in neither.
+
+    Raises
+    ------
+    FairsalError
+        If a shard is no longer there.
+    """
+    about = read_json(path / _LIST)
+    url, side = about["storage"], about["side"]
+    folders = [path.parents[1] / SHARDS / key for key in about["shards"]]
+    names = [_names(folder, url) for folder in folders]
+    maps = Rows([len(each) for each in names], lambda number: _maps(folders[number], url), (side, side), np.float16)
+    return maps, [name for each in names for name in each]
+
+
+def map_here(classifier: RegionClassifier, shards: list[Shard], progress: Progress) -> None:
+    """Map shards one after the other in this process."""
+    total, begun = sum(len(shard.faces) for shard in shards), 0
+    for shard in shards:
+        map_shard(classifier, shard, progress=part_of(progress, begun, total))
+        begun += len(shard.faces)
+    progress(total, total, f"Mapping {classifier.attribute}")
+
+
+def on_ray(device: str, address: str, storage_url: str = "") -> Engine:
+    """Return the engine that maps shards as tasks of a Ray cluster.
+
+    Parameters
+    ----------
+    device : str
+        What each task maps on; with "auto" a GPU of its own where the cluster has any.
+    address : str
+        The cluster; by default the one on this machine.
+    storage_url : str
+        Where its nodes leave their shards, if they share no workspace.
+
+    Raises
+    ------
+    FairsalError
+        When it is used: if ray is not installed, the cluster does not answer, or a shard fails or is lost too often.
+    """
+
+    def engine(classifier: RegionClassifier, shards: list[Shard], progress: Progress) -> None:
+        if storage_url:
+            storage.prepare(storage_url)
+        total, done = sum(len(shard.faces) for shard in shards), 0
+        with connected(address) as ray:
+            task = as_task(ray, map_shard, device)
+            shared = ray.put(classifier.to(pick_device("cpu")))
+            begun = {task.remote(shared, shard, device, storage_url): shard for shard in shards}
+            while begun:
+                ready, _ = ray.wait(list(begun), timeout=0.5)
+                check_head(ray)
+                for each in ready:
+                    shard = begun.pop(each)
+                    try:
+                        ray.get(each)
+                    except ray.exceptions.RayError as error:
+                        first, last = shard.faces.names[0], shard.faces.names[-1]
+                        raise FairsalError(f"Faces {first} to {last} were not mapped: {first_line(error)}") from error
+                    done += len(shard.faces)
+                progress(done, total, f"Mapping {classifier.attribute}: {done:,} of {total:,} faces on the cluster")
+
+    return engine
 
 
 def map_shard(
-    classifier: RegionClassifier, data: str, names: list[str], measure: str, precision: str, device: str
-) -> str:
-    """Map the faces of these names and return the file with their maps: the task."""
-    faces = _faces(data)
-    shard = faces.take(faces.attributes.index.get_indexer(pd.Index(names)))
-    # Kept apart from whole sets: one that is a single shard has its key, and whoever waits for the shard holds its lock.
-    return str(stored_maps(classifier.to(pick_device(device)), shard, measure, precision=precision, stage=SHARDS))
-
-
-@lru_cache(maxsize=1)
-def _faces(data: str) -> FaceDataset:
-    """Load faces once for all shards of a worker, which lives no longer than what it works for."""
-    return load_faces(data)
-
-
-def _grow_on_ray(
-    path: Path,
-    key: dict[str, Any],
     classifier: RegionClassifier,
-    faces: FaceDataset,
-    measure: str,
-    progress: Progress,
-    precision: str,
-    *,
-    data: str,
-    device: str,
-    address: str,
-    size: int,
+    shard: Shard,
+    device: str = "",
+    storage_url: str = "",
+    progress: Progress = silent,
 ) -> None:
-    side = classifier.grid.per_side
-    names = faces.attributes.index.to_list()
-    with connected(address) as ray:
-        task = as_task(ray, map_shard, device)
-        shared = ray.put(classifier.to(pick_device("cpu")))
-        at_work = {
-            task.remote(shared, data, names[rows], measure, precision, device): rows
-            for rows in _shards(len(names), size)
-        }
-        maps = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(len(names), side, side))
-        done = 0
-        while at_work:
-            ready, _ = ray.wait(list(at_work), timeout=0.5)
-            check_head(ray)
-            for each in ready:
-                rows = at_work.pop(each)
-                try:
-                    maps[rows] = np.load(ray.get(each), mmap_mode="r")
-                except ray.exceptions.RayError as error:
-                    raise FairsalError(
-                        f"Faces {rows.start} to {rows.stop} were not mapped: {first_line(error)}"
-                    ) from error
-                done += rows.stop - rows.start
-            progress(
-                done, len(names), f"Mapping {classifier.attribute}: {done:,} of {len(names):,} faces on the cluster"
-            )
-        maps.flush()
+    """Map the faces of a shard, unless that was done: what every engine does, and the cluster's task.
+
+    With a `device` the classifier is moved there; without one it is where it should be.
+    """
+
+    def build(folder: Path) -> None:
+        faces = with_pixels(shard.faces, shard.packed_in, progress=progress)
+        write_json(folder / _NAMES, faces.names.tolist())
+        if not len(faces):
+            np.save(folder / _MAPS, np.empty((0, classifier.grid.per_side, classifier.grid.per_side), np.float16))
+            return
+        there = classifier.to(pick_device(device)) if device else classifier
+        grow_maps(folder / _MAPS, shard.depends_on, there, faces, shard.measure, progress, shard.precision)
+
+    with at_work(storage_url):
+        artifact(SHARDS, shard.depends_on, build)
 
 
-def _shards(count: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+def _shards(
+    classifier: RegionClassifier, faces: FaceDataset, measure: str, packed_in: Path, precision: str, size: int
+) -> list[Shard]:
+    weights = weights_digest(classifier)
+    bare = replace(faces, attributes=faces.attributes.iloc[:, :0], identity=None, packed=None)
+    shards = []
+    for start in range(0, len(faces), size):
+        part = bare.take(np.arange(start, min(start + size, len(faces))))
+        depends_on = {"files": files_key(part), "weights": weights, "measure": measure, "precision": precision}
+        shards.append(Shard(part, packed_in, measure, precision, depends_on))
+    return shards
+
+
+def _is_done(shard: Shard, url: str) -> bool:
+    return (
+        storage.is_whole(url, artifact_name(SHARDS, shard.key))
+        if url
+        else (cache_folder() / SHARDS / shard.key).is_dir()
+    )
+
+
+def _names(folder: Path, url: str) -> list[str]:
+    if not url and not folder.is_dir():
+        raise _lost(folder.name)
+    content = storage.read(url, artifact_name(SHARDS, folder.name), _NAMES) if url else (folder / _NAMES).read_bytes()
+    if content is None:
+        raise _lost(folder.name)
+    return list(json.loads(content))
+
+
+def _maps(folder: Path, url: str) -> NDArray[np.float16]:
+    maps: NDArray[np.float16]
+    if not url:
+        maps = np.load(folder / _MAPS, mmap_mode="r")
+        return maps
+    with TemporaryDirectory() as temporary:
+        fetched = Path(temporary) / folder.name
+        if not storage.fetch(url, artifact_name(SHARDS, folder.name), fetched):
+            raise _lost(folder.name)
+        maps = np.load(fetched / _MAPS)
+    return maps
+
+
+def _lost(key: str) -> FairsalError:
+    return FairsalError(
+        f"The maps of shard {key} are gone, or damaged; delete cache/{SHARDS}/{key} if it is there, and run it again: "
+        "they alone are mapped."
+    )

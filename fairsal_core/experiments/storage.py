@@ -91,6 +91,16 @@ def fetch(url: str, name: str, folder: Path) -> bool:
     return True
 
 
+def read(url: str, name: str, file: str) -> bytes | None:
+    """Return one file of a thing, for which the rest is not fetched; None if there is no whole one."""
+    with _reaching(url) as (files, root):
+        manifest = _manifest(files, f"{root}/{name}")
+        if manifest is None or file not in manifest["files"]:
+            return None
+        content: bytes = files.cat_file(f"{root}/{name}/{manifest['upload']}/{file}")
+        return content if hashlib.sha256(content).hexdigest() == manifest["files"][file]["sha256"] else None
+
+
 def is_whole(url: str, name: str) -> bool:
     """Return whether there is a whole thing of that name."""
     with _reaching(url) as (files, root):

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.rows import Rows
 
 SPLITS = ("train", "val", "test")
 
@@ -31,8 +32,8 @@ class FaceDataset:
         Person number per face, where known.
     parts_folder : Path or None
         Part masks (label PNGs, see `fairsal_core.faces.parts`), where known.
-    packed : numpy array or None
-        Memory-mapped uint8 (N, S, S, 3) of the whole set; None until `fairsal_core.faces.pack`.
+    packed : numpy array, Rows or None
+        Memory-mapped uint8 (N, S, S, 3) of the whole set, in one file or several; None until `fairsal_core.faces.pack`.
     rows : numpy array or None
         Row of each face in `packed`.
     """
@@ -44,7 +45,7 @@ class FaceDataset:
     split: pd.Series
     identity: pd.Series | None = None
     parts_folder: Path | None = None
-    packed: NDArray[np.uint8] | None = None
+    packed: NDArray[np.uint8] | Rows | None = None
     rows: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
@@ -57,10 +58,11 @@ class FaceDataset:
 
     @property
     def images(self) -> NDArray[np.uint8]:
-        """Pixels (N, S, S, 3) uint8: the memory map itself for the whole set, a copy in memory for a part of it."""
+        """Pixels (N, S, S, 3) uint8: for the whole of one file its memory map itself, else a copy in memory."""
         if self.packed is None or self.rows is None:
             raise FairsalError(f"The images of '{self.name}' are not packed yet; call fairsal_core.faces.pack first.")
-        if len(self.rows) == len(self.packed) and np.array_equal(self.rows, np.arange(len(self.packed))):
+        whole = len(self.rows) == len(self.packed) and np.array_equal(self.rows, np.arange(len(self.packed)))
+        if whole and not isinstance(self.packed, Rows):
             return self.packed
         return self.packed[self.rows]
 

@@ -1,6 +1,9 @@
 """From the word in a config, `demo` or a folder, to faces that are ready to use."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces.celeba import load_celeba
@@ -17,6 +20,14 @@ def load_folder(root: Path) -> FaceDataset:
     return load_fairface(root) if any((root / name).is_file() for name in TABLES.values()) else load_celeba(root)
 
 
+def list_faces(source: str, progress: Progress = silent) -> FaceDataset:
+    """Return faces that are not packed, with the rows they have, or would have, in the packed set; the rest as `load_faces`."""
+    if not source.strip():
+        raise FairsalError("No data chosen; give 'demo' or a folder in CelebA's or FairFace's layout.")
+    faces = load_folder(draw_demo_faces(demo_folder(), progress=progress) if source == DEMO else Path(source))
+    return replace(faces, rows=np.arange(len(faces)))
+
+
 def load_faces(source: str, progress: Progress = silent) -> FaceDataset:
     """Return packed faces, drawing the demo set and packing whatever is not packed yet.
 
@@ -27,7 +38,4 @@ def load_faces(source: str, progress: Progress = silent) -> FaceDataset:
     progress : Progress
         Called while drawing and packing; may raise to stop.
     """
-    if not source.strip():
-        raise FairsalError("No data chosen; give 'demo' or a folder in CelebA's or FairFace's layout.")
-    root = draw_demo_faces(demo_folder(), progress=progress) if source == DEMO else Path(source)
-    return pack(load_folder(root), cache_folder(), progress=progress)
+    return pack(list_faces(source, progress), cache_folder(), progress=progress)

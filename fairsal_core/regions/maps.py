@@ -19,6 +19,7 @@ from fairsal_core.progress import Progress, silent
 from fairsal_core.regions.classifier import RegionClassifier
 from fairsal_core.regions.confidence import confidence
 from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
+from fairsal_core.rows import Rows
 from fairsal_core.tensors import autocast, resident, to_unit
 
 _BATCH = 64
@@ -220,14 +221,14 @@ class MapSummary:
 
 
 def summarise_maps(
-    maps: NDArray[np.floating], grid: PatchGrid | None = None, rows: NDArray[np.int64] | None = None
+    maps: NDArray[np.floating] | Rows, grid: PatchGrid | None = None, rows: NDArray[np.int64] | None = None
 ) -> MapSummary:
     """Return the mean of region maps and its standard error, in constant memory.
 
     Parameters
     ----------
     maps : array, (N, per_side, per_side)
-        May be a memory map.
+        May be a memory map, or in shards.
     grid : PatchGrid, optional
         If given, of the pixel maps (not min-max scaled): the standard error of a pixel cannot be had from those of positions.
     rows : array, (n,) int, optional

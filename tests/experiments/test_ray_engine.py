@@ -14,10 +14,20 @@ import pytest
 
 from fairsal_core import cli
 from fairsal_core.errors import CancelledError, FairsalError
-from fairsal_core.experiments import cluster_state, launcher, processes, sharding, store, stored_maps, worker
+from fairsal_core.experiments import (
+    cluster_state,
+    launcher,
+    on_ray,
+    open_maps,
+    processes,
+    store,
+    stored_maps,
+    worker,
+)
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.sweep import TRIALS, SweepConfig, read_sweep, run_sweep
-from fairsal_core.faces import load_faces
+from fairsal_core.faces import list_faces, packed_folder
+from fairsal_core.home import cache_folder
 from fairsal_core.regions import bundled_classifier
 from tests.experiments import unlucky
 from tests.experiments.test_sweep import a_sweep
@@ -198,25 +208,30 @@ def test_a_cancelled_sweep_stops_its_trials(
 
 @with_ray
 @pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("shared", [True, False])
 def test_shards_are_the_whole(
-    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
 ) -> None:
-    classifier, faces = bundled_classifier("Eyeglasses"), load_faces(str(drawn_folder)).in_split("test")
-    paths = []
-    for home in ("ray", "here"):
+    monkeypatch.setenv("FAIRSAL_SCRATCH", str(tmp_path / "scratch"))
+    classifier, listed = bundled_classifier("Eyeglasses"), list_faces(str(drawn_folder))
+    url = "" if shared else f"file://{tmp_path}/storage"
+    engines = {"ray": on_ray("cpu", cluster.address, url), "here": None}
+    maps = {}
+    for home, engine in engines.items():
         monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / home))
-        (tmp_path / home).mkdir()
-        if home == "ray":
-            on = {"data": str(drawn_folder), "device": "cpu", "address": cluster.address, "size": 10}
-            paths.append(sharding.sharded_maps(classifier, faces, "margin", **on))
-        else:
-            paths.append(stored_maps(classifier, faces, "margin"))
-    assert paths[0].relative_to(tmp_path / "ray") == paths[1].relative_to(tmp_path / "here")  # the same artifact
-    there, here = (np.load(path) for path in paths)
-    np.testing.assert_allclose(there, here, atol=1e-3)
-    assert there.std() > 0.01
-    shards = [np.load(each) for each in (tmp_path / "ray").glob("cache/shards/*/maps.npy")]
-    assert sorted(len(shard) for shard in shards) == [4, 10, 10]
+        packed_in = packed_folder(listed, cache_folder())
+        where = {"engine": engine, "storage_url": url if engine else ""}
+        path = stored_maps(classifier, listed.in_split("test"), "margin", packed_in, size=10, **where)
+        maps[home], names = open_maps(path)
+        assert names == listed.in_split("test").names.tolist()
+    np.testing.assert_allclose(maps["ray"][:], maps["here"][:], atol=1e-3)
+    assert maps["ray"][:].std() > 0.01
+    shards = {each.parent.name for each in tmp_path.glob("here/cache/shards/*/maps.npy")}
+    assert len(shards) == 3
+    found = "ray/cache/shards/*/maps.npy" if shared else "storage/cache/shards/*/*/maps.npy"
+    parents = 1 if shared else 2
+    assert {each.parts[-1 - parents] for each in tmp_path.glob(found)} == shards  # the same artifacts
+    assert (tmp_path / "ray" / "cache" / "shards").exists() == shared
 
 
 @with_ray
@@ -237,7 +252,8 @@ def test_the_command_maps_on_the_cluster(
         assert json.loads(capsys.readouterr().out)["images"] == 24
         maps[engine] = np.load(out)
     np.testing.assert_allclose(maps["ray"], maps["local"], atol=2e-3)
-    assert len([*tmp_path.glob("ray/cache/shards/*/maps.npy")]) == 1
+    for engine in maps:
+        assert len([*tmp_path.glob(f"{engine}/cache/shards/*/maps.npy")]) == 1
 
 
 @with_ray

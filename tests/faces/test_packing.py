@@ -10,7 +10,18 @@ import pytest
 from PIL import Image
 
 from fairsal_core.errors import CancelledError, FairsalError
-from fairsal_core.faces import FaceDataset, load_celeba, pack, packing, packing_key, undecodable_files
+from fairsal_core.faces import (
+    FaceDataset,
+    list_faces,
+    load_celeba,
+    pack,
+    packed_folder,
+    packing,
+    packing_key,
+    undecodable_files,
+    with_pixels,
+)
+from fairsal_core.rows import Rows
 from tests.conftest import MakeCeleba
 
 Decoded = list[str]
@@ -196,3 +207,92 @@ def test_a_damaged_beginning_is_begun_again(
     (path,) = tmp_path.glob(f"a/*/{file}")
     path.write_bytes(path.read_bytes()[:20])
     np.testing.assert_array_equal(pack(faces, tmp_path / "a").images, pack(faces, tmp_path / "b").images)
+
+
+def test_a_large_set_is_packed_in_shards(
+    make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = load_celeba(make_celeba(count=10))
+    (faces.image_folder / "000006.jpg").write_bytes(b"nothing")
+    whole = pack(faces, tmp_path / "whole")
+    monkeypatch.setattr(packing, "SHARD", 4)
+    seen: list[tuple[float, float]] = []
+    shards = pack(faces, tmp_path / "shards", progress=lambda done, total, message="": seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert {total for _, total in seen} == {10}
+    assert shards.names.tolist() == whole.names.tolist()
+    assert list(undecodable_files(faces, tmp_path / "shards")) == ["000006.jpg"]
+    np.testing.assert_array_equal(shards.images, whole.images)
+    np.testing.assert_array_equal(shards.take([8, 0, 5, 0]).images, whole.images[[8, 0, 5, 0]])
+    assert isinstance(shards.packed, Rows)
+    assert shards.packed.shape == (10, 128, 128, 3)
+    assert sorted(len(np.load(path)) for path in tmp_path.glob("shards/*/images.npy")) == [2, 4, 4]
+
+    # The second time costs nothing, a damaged shard is packed alone, and so is one with another file.
+    decoded.clear()
+    assert pack(faces, tmp_path / "shards").names.tolist() == whole.names.tolist()
+    assert decoded == []
+    max(tmp_path.glob("shards/*/images.npy"), key=lambda path: path.stat().st_size).write_bytes(b"rubbish")
+    np.testing.assert_array_equal(pack(faces, tmp_path / "shards").images, whole.images)
+    assert len(decoded) == 4
+    decoded.clear()
+    Image.new("RGB", (178, 218), "white").save(faces.image_folder / "new.jpg")
+    (faces.image_folder / "new.jpg").replace(faces.image_folder / "000009.jpg")
+    changed = pack(faces, tmp_path / "shards")
+    assert sorted(decoded) == ["000009.jpg", "000010.jpg"]
+    np.testing.assert_array_equal(changed.images[:7], whole.images[:7])
+    assert (changed.images[7] == 255).all()  # one before it did not decode
+
+    # What was packed in one file before sets were packed in shards is used as it is.
+    decoded.clear()
+    faces = load_celeba(make_celeba("other", count=10))
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, "SHARD", 100)
+        before = pack(faces, tmp_path / "old")
+    decoded.clear()
+    np.testing.assert_array_equal(pack(faces, tmp_path / "old").images, before.images)
+    assert decoded == []
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_pixels_of_a_few_faces(make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path, packed: bool) -> None:
+    faces = list_faces(str(make_celeba(count=10)))
+    (faces.image_folder / "000004.jpg").write_bytes(b"nothing")
+    if packed:
+        pack(faces, tmp_path)
+    decoded.clear()
+    few = with_pixels(faces.take([7, 3, 1]), packed_folder(faces, tmp_path))
+    assert few.names.tolist() == ["000008.jpg", "000002.jpg"]  # one does not decode
+    for image, name in zip(few.images, few.names, strict=True):
+        np.testing.assert_array_equal(image, slow_pixels(faces, name))
+    assert sorted(decoded) == ([] if packed else ["000002.jpg", "000004.jpg", "000008.jpg"])
+
+
+def test_rows_of_several_arrays_are_rows_of_one() -> None:
+    generator = np.random.default_rng(0)
+    lengths = [3, 0, 5, 1]
+    parts = [generator.integers(0, 99, (length, 2)) for length in lengths]
+    opened: list[int] = []
+
+    def open_part(number: int) -> np.ndarray:
+        opened.append(number)
+        return parts[number]
+
+    rows, whole = Rows(lengths, open_part, (2,), np.int64), np.concatenate(parts)
+    assert (len(rows), rows.shape, rows.dtype) == (9, (9, 2), np.int64)
+    for wanted in (
+        slice(None),
+        slice(1, 7, 2),
+        [8, 0, 3, 3],
+        np.array([-1, 2]),
+        4,
+        whole[:, 0] > 50,
+        np.array([], int),
+    ):
+        np.testing.assert_array_equal(rows[wanted], whole[wanted])
+    opened.clear()
+    for start in range(9):
+        rows[start : start + 1]
+    assert opened == [0, 2, 3]  # each once while they are read in order
+    with pytest.raises(IndexError):
+        rows[9]
