@@ -3,11 +3,14 @@
 `python -m benchmarks.scaling [--trials 6] [--faces 2400] [--shard 200] [--repeats 1] [--json]`
 
 Trials: small experiments one after the other in this process; by the local engine, which starts a process for each; in two
-processes without any engine, half of them each; and on a cluster of two workers. Maps: `dense` on one thread a worker, of a packed
-set: at once, as `stream_maps` does it, and in shards, here and on a cluster of one worker and of two; two workers are compared with two
-processes that map a half each at once. Of a cluster the rate is told with its start (connecting, starting workers, importing torch) and
-without: from when every worker has done its first shard. "From files" is the same with nothing packed: pack and map all, or decode and map
-each shard. "lost" is 1 - rate / rate at once. Every figure is the best of the repeats, taken in turns. `--trials 0` or `--shard 0` leaves one part out.
+processes without any engine, half of them each; and on a cluster of two workers.
+
+Maps: `dense` on one thread a worker, of a packed set: at once, as `stream_maps` does it, and in shards, here and on a cluster of
+one worker and of two; two workers are compared with two processes that map a half each at once. Of a cluster the rate is told with
+its start (connecting, starting workers, importing torch) and without: from when every worker has done its first shard. "From files"
+is the same with nothing packed: pack and map all, or decode and map each shard. "lost" is 1 - rate / rate at once.
+
+Every figure is the best of the repeats, taken in turns. `--trials 0` or `--shard 0` leaves one part out.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,8 +192,7 @@ def measure_maps(data: Path, shard: int, repeats: int, folder: Path) -> dict[str
         for workers in (1, 2):
             with workspace(folder), cluster(workers) as address:
                 load_faces(str(data))
-                marks = [(time.perf_counter(), 0.0)]
-                in_shards(on_ray("cpu", address), lambda done, *_: marks.append((time.perf_counter(), done)))
+                marks = times_of(partial(in_shards, on_ray("cpu", address)))
                 (start, _), (end, done) = marks[0], marks[-1]
                 assert done == count
                 # From when every worker has done its first shard; what comes before is starting, importing, and that shard.
@@ -215,6 +218,13 @@ def measure_maps(data: Path, shard: int, repeats: int, folder: Path) -> dict[str
         },
         "all_images_a_second": {way: [round(value, 1) for value in values] for way, values in rates.items()},
     }
+
+
+def times_of(work: Callable[[Progress], object]) -> list[tuple[float, float]]:
+    """Return when work began, and when how much of it was done."""
+    marks = [(time.perf_counter(), 0.0)]
+    work(lambda done, total, message="": marks.append((time.perf_counter(), done)))
+    return marks
 
 
 def at_once(data: Path, part: int, parts: int) -> None:
