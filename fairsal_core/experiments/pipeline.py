@@ -1,7 +1,9 @@
 """An experiment from faces to results, stage by stage; what a stage made before is reused."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -27,6 +29,7 @@ from fairsal_core.classifiers import (
 )
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.experiments import processes
 from fairsal_core.experiments.artifacts import artifact
 from fairsal_core.experiments.attention import explain_variants
 from fairsal_core.experiments.config import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, hash_of, parse_config
@@ -340,7 +343,19 @@ def help_to_train(device: torch.device) -> None:
                 f"{wanted['root']} holds other faces here than for the first process; mount the same folder."
             )
         settings = RegionTraining.model_validate(wanted["training"])
-        train_region_classifier(faces, wanted["attribute"], settings, device=device)
+        with _own_gpu(device):
+            train_region_classifier(faces, wanted["attribute"], settings, device=device)
+
+
+def _own_gpu(device: torch.device) -> AbstractContextManager[None]:
+    """Hold the lock of the GPU that torchrun gave this process, waiting for whoever computes on it.
+
+    The first process has its own run's. Locks tell the devices of one machine apart, so those of further machines have none.
+    """
+    rank, here = os.environ["RANK"], os.environ["LOCAL_RANK"]
+    if device.type == "cpu" or rank != here:
+        return nullcontext()
+    return processes.holding(processes.device_lock(f"{device.type}-{here}"))
 
 
 def available_regions(faces: FaceDataset, source: str) -> dict[str, Path]:

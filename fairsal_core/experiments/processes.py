@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fairsal_core
+from fairsal_core.home import workspace
 
 POLL_SECONDS = 0.05
 
@@ -86,6 +87,13 @@ def holding(path: Path) -> Iterator[None]:
         yield
     finally:
         unlock(descriptor)
+
+
+def device_lock(device: str) -> Path:
+    """Return the file whose lock is held by whoever computes on a device, such as `cpu`, `cuda` (the first) or `cuda-1`."""
+    path = workspace() / "locks" / f"{device}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 @functools.cache

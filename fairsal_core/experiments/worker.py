@@ -24,7 +24,6 @@ from fairsal_core.experiments import processes, store
 from fairsal_core.experiments.mirroring import mirror
 from fairsal_core.experiments.reporting import Event, Listener, Report, ignore
 from fairsal_core.experiments.usage import noting
-from fairsal_core.home import workspace
 
 Job = Callable[[dict[str, Any], Path, Report], None]
 TakeDevice = Callable[[Path, str, Callable[[], bool], Listener], int]
@@ -253,8 +252,7 @@ def _device_key(config: Mapping[str, Any]) -> str:
 
 def _take_device(run: Path, device: str, cancelled: Callable[[], bool], show: Listener) -> int:
     """Wait until no other run has the device, and return the descriptor of its lock. Older runs go first."""
-    path = workspace() / "locks" / f"{device}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = processes.device_lock(device)
     let_pass = _LET_OTHERS_PASS
     said = None
     while not cancelled():

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +13,8 @@ import torch
 from fairsal_core.cli import main
 from fairsal_core.device import pick_device, process_count
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import list_runs
+from fairsal_core.experiments import list_runs, pipeline, processes
+from fairsal_core.faces import load_faces, packing_key
 from fairsal_core.regions import RegionClassifier, RegionTraining, joined, train_region_classifier
 from tests.regions.conftest import planted_faces
 from tests.regions.together_job import TRAINING
@@ -94,6 +97,41 @@ def test_what_several_processes_cannot_do(
         pass
     with pytest.raises(FairsalError, match="leave --compile out"):
         train_region_classifier(planted_faces(24), "Cue", RegionTraining(compile=True))
+
+
+@pytest.mark.parametrize(("rank", "waits"), [("1", True), ("3", False)])  # on the first machine, and on the second
+def test_each_process_waits_for_its_own_gpu(
+    as_if_under_torchrun: None,
+    drawn_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rank: str,
+    waits: bool,
+) -> None:
+    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path))
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    faces = load_faces(str(drawn_folder))
+    wanted = {"faces": packing_key(faces), "root": str(faces.root), "attribute": "Smiling", "training": {}}
+    told = iter([wanted, None])
+    lock = processes.device_lock("cuda-1")
+    seen: list[Any] = []
+    monkeypatch.setattr(pipeline, "heard", lambda: next(told))
+    monkeypatch.setattr(
+        pipeline, "train_region_classifier", lambda *_, device: seen.append((str(device), processes.is_locked(lock)))
+    )
+    with ThreadPoolExecutor(1) as pool:
+        taken = processes.try_lock(lock)
+        assert taken is not None
+        helping = pool.submit(pipeline.help_to_train, torch.device("cuda"))
+        if not waits:
+            helping.result(60)
+        seen.append("freed")
+        processes.unlock(taken)
+        helping.result(60)
+    trained = ("cuda", True)
+    assert seen == (["freed", trained] if waits else [trained, "freed"])
+    assert not processes.is_locked(lock)
 
 
 def test_a_variable_of_someone_elses_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
