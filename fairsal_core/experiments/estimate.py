@@ -3,9 +3,11 @@
 from statistics import median
 from typing import NamedTuple
 
+from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import store
 from fairsal_core.experiments.config import ExperimentConfig, parse_config
+from fairsal_core.experiments.partner import has_partner
 from fairsal_core.experiments.pipeline import Variant, images_trained
 
 PACE = "images_per_second"
@@ -37,4 +39,6 @@ def recent_pace(config: ExperimentConfig) -> Pace | None:
 
 def training_seconds(config: ExperimentConfig, variants: list[Variant], images_per_second: float) -> float:
     """Return how long all variants and seeds train at a pace, if no earlier run left any of them."""
-    return images_trained(config, variants) / images_per_second
+    images = images_trained(config, variants)
+    at_once = 2 if has_partner(images, pick_device(config.device).type) else 1
+    return images / images_per_second / at_once

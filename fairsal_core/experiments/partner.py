@@ -18,6 +18,21 @@ PROGRAM = "fairsal_core.experiments.backwards"
 LEAST_IMAGES = 30_000  # some two minutes of training: less is not worth a partner's start
 
 
+def has_partner(images: int, device: str) -> bool:
+    """Return whether a run gets a partner: only on a CPU of two threads and more, and for `LEAST_IMAGES`.
+
+    Parameters
+    ----------
+    images : int
+        How many images all trainings see together, over all epochs.
+    device : str
+        Type of the device.
+    """
+    import torch
+
+    return device == "cpu" and torch.get_num_threads() >= 2 and images >= LEAST_IMAGES
+
+
 @contextmanager
 def partner(run: Path, images: int, device: str) -> Iterator[Callable[[], None]]:
     """Give a function that calls the partner, to be called when there is something to train; it leaves with the block.
@@ -26,18 +41,17 @@ def partner(run: Path, images: int, device: str) -> Iterator[Callable[[], None]]
     ----------
     run : Path
         The run's directory, whose config the partner reads and whose events and log it adds to.
-    images : int
-        How many images all trainings see together, over all epochs.
-    device : str
-        Type of the device. Only for a CPU of two threads and more, and for `LEAST_IMAGES`, does a partner come.
+    images, device
+        See `has_partner`.
     """
     import torch
 
+    wanted = has_partner(images, device)
     threads = torch.get_num_threads()
     working: list[subprocess.Popen[bytes]] = []
 
     def call() -> None:
-        if working or device != "cpu" or threads < 2 or images < LEAST_IMAGES:
+        if working or not wanted:
             return
         torch.set_num_threads(threads // 2)
         working.append(_start(run, threads // 2))

@@ -42,7 +42,7 @@ from fairsal_core.experiments.mitigate import (
     store_classifiers,
     write_outcomes,
 )
-from fairsal_core.experiments.partner import partner
+from fairsal_core.experiments.partner import has_partner, partner
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
 from fairsal_core.experiments.roi_choice import check_roi
@@ -161,12 +161,16 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     mitigated: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
     jobs = len(variants) + len(config.mitigation)
     maps: dict[int, Maps | None] = {}
-    with partner(run, images_trained(config, variants), device.type) as call_partner:
+    images = images_trained(config, variants)
+    trainings = len(config.seeds) * len(variants)
+    own = -(-trainings // 2) if has_partner(images, device.type) else trainings
+    shares = iter([0.9 * share / jobs * trainings / own] * own + [0.0] * (trainings - own))
+    with partner(run, images, device.type) as call_partner:
         for seed in config.seeds:
             report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
             maps[seed] = maps_of(config, seed, faces, regions, report)
             for variant in variants:
-                report.stage(f"{variant.name}, seed {seed}", share=0.9 * share / jobs)
+                report.stage(f"{variant.name}, seed {seed}", share=next(shares))
                 watch = watch_cells(config, validation) if validation else None
                 classifier = train_variant(
                     config, variant, seed, faces, regions, maps[seed], device, report, watch, call_partner
