@@ -6,7 +6,7 @@ The plain way: a Dataset that turns one image at a time into a tensor and hides 
 torch's own dropout and pooling, AdamW as it comes, float32, one seed after the other. Ours: `train_classifier`, one seed
 after the other too: training the seeds in one grouped network is slower on a CPU, as the last line shows. A step is one
 batch that is ready, forwards, back, and AdamW; an epoch has everything in it. A long experiment trains in two processes
-besides (`fairsal_core/experiments/partner.py`), which is not in these figures.
+besides (`fairsal_core/experiments/partner.py`): the last line but one shows what that is worth.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
 
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
@@ -109,6 +110,33 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def train_untreated(threads: int, images: int, batch: int) -> float:
+    """Return the seconds of an epoch, the second one, so that what the first pays for once is left out."""
+    torch.set_num_threads(threads)
+    generator = np.random.default_rng(0)
+    faces = generator.integers(0, 256, (images, 128, 128, 3), dtype=np.uint8)
+    labels = generator.random(images) < 0.5
+    settings = ClassifierTraining(epochs=2, batch_size=batch, learning_rate=1e-5)
+    ends: list[float] = []
+    train_classifier(
+        faces,
+        labels,
+        settings,
+        seed=0,
+        device=torch.device("cpu"),
+        epoch_done=lambda epoch, numbers: ends.append(time.perf_counter()),
+    )
+    return ends[1] - ends[0]
+
+
+def one_process_and_two(images: int, batch: int) -> tuple[float, float]:
+    """Return images a second of one process with two threads, and of two with one each, at the same time."""
+    with get_context("spawn").Pool(2) as pool:
+        alone = pool.apply(train_untreated, (2, images, batch))
+        together = pool.starmap(train_untreated, [(1, images, batch)] * 2, chunksize=1)
+    return images / alone, sum(images / each for each in together)
+
+
 def grouped_against_one_by_one(seeds: int, batch: int) -> tuple[float, float]:
     """Return the seconds of the three convolutions, forwards and back, for all seeds one by one and as groups."""
     one_by_one = grouped = 0.0
@@ -172,6 +200,9 @@ def main() -> None:
     print(f"plain  {options.batch / step_plain:7.0f} images/s {count / plainly:7.0f} images/s")
     print(f"ours   {options.batch / step_ours:7.0f} images/s {count / mine:7.0f} images/s")
     print(f"       {step_plain / step_ours:7.2f} times    {plainly / mine:7.2f} times")
+    for batch in (32, options.batch):
+        alone, together = one_process_and_two(options.images, batch)
+        print(f"untreated, batches of {batch}: one process {alone:.0f} images/s, two {together:.0f}")
     one_by_one, grouped = grouped_against_one_by_one(options.seeds, options.batch // 2)
     print(f"convolutions of {options.seeds} seeds: one by one {one_by_one:.2f} s, grouped {grouped:.2f} s")
 
