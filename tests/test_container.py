@@ -1,10 +1,14 @@
 """What can be known of the container without an engine: that its files, port, user and commands are the project's."""
 
 import json
+import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -94,3 +98,40 @@ def test_the_health_check_tells_health(status: int, healthy: bool) -> None:
         code = code.replace(f":{config.get_option('server.port')}/", f":{port}/")
         done = subprocess.run([sys.executable, flag, code], capture_output=True, timeout=60)
     assert (done.returncode == 0) == healthy
+
+
+def test_its_command_serves_the_app_from_what_it_copies(tmp_path: Path) -> None:
+    for source in [source for name, rest in instructions() if name == "COPY" for source in rest.split()[:-1]]:
+        (tmp_path / "app" / source).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, tmp_path / "app" / source)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("FAIRSAL_", "STREAMLIT_"))}
+    environment = {
+        **outside,
+        **dict(setting.split("=", 1) for setting in the("ENV").split()),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "FAIRSAL_HOME": str(tmp_path / "workspace"),
+        "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
+        "STREAMLIT_SERVER_PORT": str(port),
+    }
+    listing = [sys.executable, "-m", "fairsal_core", "runs", "--json"]
+    listed = subprocess.run(listing, cwd=tmp_path / "app", env=environment, capture_output=True, timeout=120)
+    assert json.loads(listed.stdout) == {"runs": []}
+
+    _, flag, code = json.loads(the("HEALTHCHECK").split("CMD", 1)[1])
+    check = [sys.executable, flag, code.replace(f":{the('EXPOSE')}/", f":{port}/")]
+    with (tmp_path / "log").open("wb") as log:
+        serving = subprocess.Popen(
+            json.loads(the("CMD")), cwd=tmp_path / "app", env=environment, stdout=log, stderr=log
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while subprocess.run(check, capture_output=True, timeout=60).returncode:
+            assert serving.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+    finally:
+        serving.kill()
+        serving.wait()
