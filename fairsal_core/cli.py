@@ -438,7 +438,8 @@ def _sweep(options: argparse.Namespace) -> dict[str, Any]:
         return {**about, "shown": f"{done.id}: {done.status.state}: {done.status.error or ''}"}
     trials, table, quantiles = read_sweep(done.path)
     lines = [f"{trial.confounder}: {trial.state} {trial.run} {trial.error or ''}" for trial in trials]
-    shown = [papers_format(table).to_string(index=False), quantiles.round(3).to_string(index=False), *lines]
+    tables = [papers_format(table), quantiles.round(3)]
+    shown = [*(each.to_string(index=False) for each in tables if not each.empty), *lines]
     return {
         **about,
         "trials": [vars(trial) for trial in trials],

@@ -1,8 +1,9 @@
 """A second process for an experiment's trainings, which does what `backwards` says.
 
-On a CPU two trainings with half the cores each do a third more than one with all of them, whose steps are too short to be
-shared. So the run trains its variants from the first on, the partner from the last, and they meet: who comes second to a
-classifier waits at its artifact's lock, and finds it made. Neither needs to know of the other, and either alone is enough.
+On a CPU two trainings with half the cores each do more than one with all of them, whose steps are too short to be shared
+(`python -m benchmarks.training` measures it). So the run trains its variants from the first on, the partner from the last,
+and they meet: who comes second to a classifier waits at its artifact's lock, and finds it made. Neither needs to know of
+the other, and either alone is enough.
 """
 
 import os
