@@ -1,6 +1,7 @@
 """What a set of faces costs in hours and bytes, from rates measured on this device.
 
-`python -m benchmarks.costs --data FOLDER [--device cpu] [--faces 256] [--repeats 3] [--json]`
+`python -m benchmarks.costs --data FOLDER [--device cpu] [--faces 256] [--repeats 3] [--json]`, or, without measuring,
+`python -m benchmarks.costs --tflops 100`: what the multiplications alone would take at a rate that a GPU might sustain.
 
 Measures how many of the folder's pictures one core decodes and scales a second, and how many faces `dense` and the paper's
 `resnet18` train on (one epoch's steps) and map (all 2401 patches) a second on the device; then divides. Hours are of one core
@@ -14,10 +15,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from fairsal_core.device import pick_device
 from fairsal_core.faces import decode_image, load_faces, to_square
@@ -74,6 +76,38 @@ def rates(source: Path, device: torch.device, count: int, repeats: int) -> dict[
     return found
 
 
+@torch.inference_mode()
+def multiplications(network: str) -> float:
+    """Return the multiplications of one pass of a region classifier: over an image for `dense`, a patch for `resnet18`."""
+    module = build_network(network, 2, PatchGrid() if network == "dense" else PatchGrid(per_side=13), {}).eval()
+    total = 0.0
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        weight = cast(nn.Parameter, layer.weight)
+        total += weight.numel() * output[0, 0].numel() * len(output)
+
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            layer.register_forward_hook(count)
+    if network == "dense":
+        module(torch.rand(1, 3, 128, 128))
+    else:
+        module.train().supervised(torch.rand(2, 3, 128, 128), torch.zeros(2, 1, dtype=torch.int64))
+        total /= 2
+    return total
+
+
+def arithmetic(tflops: float) -> dict[str, float]:
+    """Return faces a second at so many TFLOP/s: two operations a multiplication, three passes to train, 2401 patches to map."""
+    found = {}
+    for network in BATCHES:
+        a_second = tflops * 1e12 / (2 * multiplications(network))
+        found[f"trained_{network}"] = a_second / 3
+        found[f"mapped_{network}"] = a_second / (1 if network == "dense" else PatchGrid().count)
+    return found
+
+
 def trained_rate(faces: Any, attribute: str, settings: RegionTraining, device: torch.device, repeats: int) -> float:
     """Return faces a second over the steps of an epoch, without what comes before and after them."""
     seen: list[tuple[float, float]] = []
@@ -118,7 +152,7 @@ def costs(found: dict[str, Any]) -> dict[str, Any]:
 
     return {
         name: {
-            "pack_core_hours": hours(count, "packed"),
+            **({"pack_core_hours": hours(count, "packed")} if "packed" in found else {}),
             "packed_bytes": count * PACKED_BYTES,
             "map_bytes": count * MAP_BYTES,
             **{
@@ -135,17 +169,24 @@ def costs(found: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="a folder in CelebA's layout")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="a folder in CelebA's layout")
+    source.add_argument("--tflops", type=float, help="do not measure, but divide by this rate")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--faces", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = rates(options.data, pick_device(options.device), options.faces, options.repeats)
+    found = (
+        arithmetic(options.tflops)
+        if options.tflops
+        else rates(options.data, pick_device(options.device), options.faces, options.repeats)
+    )
     table = costs(found)
     if options.json:
-        print(json.dumps({"device": options.device, "a_second": found, "costs": table}, indent=2))
+        device = f"{options.tflops:g} TFLOP/s" if options.tflops else options.device
+        print(json.dumps({"device": device, "a_second": found, "costs": table}, indent=2))
         return
     print("a second: " + "  ".join(f"{name} {np.round(value, 3)}" for name, value in found.items()))
     for name, row in table.items():
