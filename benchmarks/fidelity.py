@@ -3,8 +3,8 @@
 `python -m benchmarks.fidelity --data FOLDER [--attributes Blond_Hair Eyeglasses ...] [--images 4000] [--width 16] [--json]`
 
 Per attribute: patch accuracy of both and its correlation over the positions that both grids have, top-label ECE (100 bins, all
-validation patches), the Pearson correlation of their mean maps over held-out faces and, where there are part masks, what
-`benchmarks.parts` measures, for both.
+validation patches), the Pearson correlation of their mean maps over the validation faces, by each measure, and, where there are
+part masks, what `benchmarks.parts` measures, for both. Trained networks are kept and reused.
 """
 
 import argparse
@@ -17,16 +17,8 @@ from benchmarks.parts import share_in_part
 from fairsal_core.device import pick_device
 from fairsal_core.experiments import trained_regions
 from fairsal_core.faces import PART_OF, FaceDataset, load_faces
-from fairsal_core.regions import RegionClassifier, RegionTraining, mean_map, pixel_maps, region_maps
-
-
-def position_accuracy(classifier: RegionClassifier, faces: FaceDataset) -> np.ndarray:
-    """Return the share of faces (per_side, per_side) that the patch at each position gets right."""
-    from fairsal_core.regions.training import patch_logits
-
-    return (
-        patch_logits(classifier, faces).argmax(axis=-1) == faces.classes(classifier.attribute)[0][:, None, None]
-    ).mean(0)
+from fairsal_core.regions import RegionClassifier, RegionTraining, confidence, mean_map, pixel_maps
+from fairsal_core.regions.training import patch_logits
 
 
 def at_common_positions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -36,18 +28,27 @@ def at_common_positions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarr
     return first[:: steps[0], :: steps[0]].ravel(), second[:: steps[1], :: steps[1]].ravel()
 
 
-def compare(first: RegionClassifier, second: RegionClassifier, faces: FaceDataset, measure: str) -> dict[str, Any]:
-    """Return both networks' figures and how alike their accuracies and mean maps are."""
-    validation = faces.in_split("val")
-    held_out = faces.in_split("test").sample(first.metrics["faces"])
-    accuracy = [position_accuracy(one, validation.sample(one.metrics["faces"])) for one in (first, second)]
-    maps = [pixel_maps(mean_map(region_maps(one, held_out.images, measure)), one) for one in (first, second)]
+def compare(
+    first: RegionClassifier, second: RegionClassifier, faces: FaceDataset, measures: list[str]
+) -> dict[str, Any]:
+    """Return both networks' figures and how alike their accuracies and, by each measure, their mean maps are."""
+    seen = faces.in_split("val").sample(first.metrics["faces"])
+    right = seen.classes(first.attribute)[0][:, None, None]
+    both = [(one, patch_logits(one, seen)) for one in (first, second)]
+    accuracy = [(logits.argmax(axis=-1) == right).mean(axis=0) for _, logits in both]
+
+    def alike(measure: str) -> float:
+        each = [confidence(logits, measure, one.prior).astype(np.float32) for one, logits in both]
+        pixels = [pixel_maps(mean_map(maps), one).ravel() for maps, (one, _) in zip(each, both, strict=True)]
+        return round(float(np.corrcoef(*pixels)[0, 1]), 3)
+
     named = ("patch_accuracy", "best_position_accuracy", "ece")
     return {
         **{one.kind: {name: one.metrics[name] for name in named} for one in (first, second)},
+        "majority": first.metrics["majority"],
         "accuracy_correlation": round(float(np.corrcoef(*at_common_positions(*accuracy))[0, 1]), 3),
-        "mean_map_correlation": round(float(np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1]), 3),
-        "faces": len(held_out),
+        "mean_map_correlation": {measure: alike(measure) for measure in measures},
+        "faces": len(seen),
     }
 
 
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--resnet-epochs", type=int, default=30)
     parser.add_argument("--width", type=int, default=16, help="of resnet18")
     parser.add_argument("--per-side", type=int, default=25, help="of resnet18; 49 is the paper's")
-    parser.add_argument("--measure", default="negative_entropy")
+    parser.add_argument("--measures", nargs="+", default=["negative_entropy", "information_gain"])
     parser.add_argument("--temperature-scaling", action="store_true")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", action="store_true")
@@ -88,16 +89,21 @@ def main() -> None:
         for settings in (dense, paper):
             path, _ = trained_regions(faces, attribute, settings, device)
             both.append(RegionClassifier.load(path).to(device))
-        rows[attribute] = compare(both[0], both[1], faces, options.measure)
+        rows[attribute] = compare(both[0], both[1], faces, options.measures)
         if faces.parts_folder is not None:
-            rows[attribute]["parts"] = {one.kind: share_in_part(one, faces, options.measure) for one in both}
+            rows[attribute]["parts"] = {
+                one.kind: {measure: share_in_part(one, faces, measure) for measure in options.measures} for one in both
+            }
         if not options.json:
             print(attribute, json.dumps(rows[attribute]), flush=True)
-    correlation = float(np.mean([row["mean_map_correlation"] for row in rows.values()]))
+    means = {
+        measure: round(float(np.mean([row["mean_map_correlation"][measure] for row in rows.values()])), 3)
+        for measure in options.measures
+    }
     if options.json:
-        print(json.dumps({"attributes": rows, "mean_map_correlation": round(correlation, 3)}, indent=2))
+        print(json.dumps({"attributes": rows, "mean_map_correlation": means}, indent=2))
     else:
-        print(f"mean over attributes: correlation of mean maps {correlation:.3f}")
+        print(f"mean over attributes: correlation of mean maps {means}")
 
 
 if __name__ == "__main__":
