@@ -6,6 +6,11 @@ from torch import Tensor, nn
 _LEVELS = 1 << 16
 
 
+def least_kept(share: float) -> int:
+    """Return the least of the 65536 values of 16 random bits, read as a signed number, that is not dropped."""
+    return round(share * _LEVELS) - _LEVELS // 2
+
+
 class WideDropout(nn.Dropout):
     """`torch.nn.Dropout` that draws 16 bits an element instead of a Bernoulli variable; p is met to 1/65536.
 
@@ -18,5 +23,5 @@ class WideDropout(nn.Dropout):
             return super().forward(input)
         words = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         draws = words.view(torch.int16)[: input.numel()].view(input.shape)
-        kept = draws >= round(self.p * _LEVELS) - _LEVELS // 2
+        kept = draws >= least_kept(self.p)
         return input * kept.to(input.dtype).mul_(1 / (1 - self.p))

@@ -23,7 +23,7 @@ def noise(images: Tensor, selected: Tensor, fill: Tensor, generator: torch.Gener
         On the images' device; the same state gives the same noise.
     """
     disturbance = torch.empty_like(images).normal_(0.0, DEVIATION, generator=generator)
-    # What is not selected gains 0 and is in [0, 1] already; choosing by a boolean takes six times as long as multiplying.
+    # What is not selected gains 0 and is in [0, 1] already; choosing by a boolean is slower than multiplying.
     return disturbance.mul_(selected.to(images.dtype)).add_(images).clamp_(0, 1)
 
 
