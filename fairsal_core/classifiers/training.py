@@ -78,6 +78,9 @@ EpochDone = Callable[[int, dict[str, float]], None]
 Watch = Callable[[nn.Module], dict[str, float]]
 """Judges the network between two epochs, and returns numbers worth plotting."""
 
+Keep = Callable[[int, nn.Module], None]
+"""Called after each epoch with the epochs done and the network: what a training of so many epochs would give."""
+
 
 def train_classifier(
     images: NDArray[np.uint8],
@@ -89,6 +92,7 @@ def train_classifier(
     treatment: Treatment | None = None,
     epoch_done: EpochDone | None = None,
     watch: Watch | None = None,
+    keep: Keep | None = None,
 ) -> nn.Module:
     """Train a classifier to predict `labels` from `images`.
 
@@ -106,8 +110,8 @@ def train_classifier(
         Where to train.
     treatment : Treatment, optional
         Hides regions of the training images; its noise is fresh in every batch.
-    epoch_done, watch : callable, optional
-        See `EpochDone` and `Watch`. What `watch` returns goes to `epoch_done`, beside the loss and the images per second.
+    epoch_done, watch, keep : callable, optional
+        See `EpochDone`, `Watch` and `Keep`. What `watch` returns goes to `epoch_done`, beside the loss and the images per second.
 
     Returns
     -------
@@ -160,6 +164,8 @@ def train_classifier(
             raise FairsalError(
                 f"The loss is no longer a number in epoch {epoch}; try a smaller learning rate than {settings.learning_rate:g}."
             )
+        if keep is not None:
+            keep(epoch, classifier)
         if epoch_done is not None:
             pace = len(labels) / (time.perf_counter() - started)
             judged = watch(classifier) if watch is not None else {}

@@ -19,6 +19,7 @@ from fairsal_core.experiments.pipeline import (
     plan_variants,
     train_variant,
     watch_cells,
+    with_training,
 )
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.faces import load_faces
@@ -41,7 +42,7 @@ def train_backwards(config: ExperimentConfig, report: Report) -> None:
     regions = find_regions(config, faces, device, report) if config.schemes else None
     for seed in reversed(config.seeds):
         maps = maps_of(config, seed, faces, regions, report)
-        for variant in reversed(variants):
+        for variant in reversed(with_training(variants)):
             report.stage(f"{variant.name}, seed {seed}", share=0.0)
             watch = watch_cells(config, validation) if validation else None
             train_variant(config, variant, seed, faces, regions, maps, device, report, watch)

@@ -78,6 +78,7 @@ from fairsal_core.regions import (
 from fairsal_core.schemes import find_scheme, select_pixels
 from fairsal_core.versions import versions
 
+_CLASSIFIER = "classifier.safetensors"
 _SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
 _LEAST_BATCH = 8  # smaller ones would make batch norm guess
 _VALIDATION_PER_CELL = 200
@@ -100,6 +101,8 @@ class Variant:
         General schemes that its test images are treated by.
     scheme : SchemeChoice, optional
         What hides regions while training.
+    passes : tuple of int
+        Epochs after which its training has been that of another variant, which so needs none of its own.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Variant:
     training: ClassifierTraining
     treated_by: tuple[SchemeChoice, ...]
     scheme: SchemeChoice | None = None
+    passes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,10 +163,11 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     judged: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
     outcomes: list[MethodOutcome] = []
     mitigated: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
-    jobs = len(variants) + len(config.mitigation)
+    training = with_training(variants)
+    jobs = len(training) + len(config.mitigation)
     maps: dict[int, Maps | None] = {}
     images = images_trained(config, variants)
-    trainings = len(config.seeds) * len(variants)
+    trainings = len(config.seeds) * len(training)
     own = -(-trainings // 2) if has_partner(images, device.type) else trainings
     shares = iter([0.9 * share / jobs * trainings / own] * own + [0.0] * (trainings - own))
     with partner(run, images, device.type) as call_partner:
@@ -170,7 +175,7 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
             report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
             maps[seed] = maps_of(config, seed, faces, regions, report)
             for variant in variants:
-                report.stage(f"{variant.name}, seed {seed}", share=next(shares))
+                report.stage(f"{variant.name}, seed {seed}", share=next(shares) if variant in training else 0.0)
                 watch = watch_cells(config, validation) if validation else None
                 classifier = train_variant(
                     config, variant, seed, faces, regions, maps[seed], device, report, watch, call_partner
@@ -217,7 +222,14 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
 
 def images_trained(config: ExperimentConfig, variants: list[Variant]) -> int:
     """Return how many images all trainings see together: faces, epochs, variants and seeds."""
-    return len(config.seeds) * sum(variant.counts.total * variant.training.epochs for variant in variants)
+    own = with_training(variants)
+    return len(config.seeds) * sum(variant.counts.total * variant.training.epochs for variant in own)
+
+
+def with_training(variants: list[Variant]) -> list[Variant]:
+    """Return the variants that need a training of their own: not those that a longer one passes on its way."""
+    passed = {(variant.counts, variant.scheme, epochs) for variant in variants for epochs in variant.passes}
+    return [variant for variant in variants if (variant.counts, variant.scheme, variant.training.epochs) not in passed]
 
 
 def maps_of(
@@ -291,8 +303,9 @@ def plan_variants(config: ExperimentConfig, faces: FaceDataset) -> list[Variant]
     for epochs in config.lengths:
         alike = tuple(dict.fromkeys(choice.general for choice in config.schemes if config.epochs_of(choice) == epochs))
         training = config.training.model_copy(update={"epochs": epochs})
+        shorter = tuple(length for length in config.lengths if length < epochs)
         variants += [
-            Variant(config.reference_name(kind, epochs), faces_per_cell, training, alike)
+            Variant(config.reference_name(kind, epochs), faces_per_cell, training, alike, passes=shorter)
             for kind, faces_per_cell in counts.items()
         ]
     for choice in config.schemes:
@@ -483,10 +496,16 @@ def _train_variant(
             treatment=treatment,
             epoch_done=partial(_report_epoch, report, variant.training.epochs, variant.name),
             watch=watch,
+            keep=leave,
         )
-        save_classifier(classifier, folder / "classifier.safetensors")
+        save_classifier(classifier, folder / _CLASSIFIER)
 
-    key = {
+    def leave(epochs: int, classifier: nn.Module) -> None:
+        if epochs in variant.passes:
+            shorter = {**key, "training": {**key["training"], "epochs": epochs}}
+            artifact("classifiers", shorter, lambda folder: save_classifier(classifier, folder / _CLASSIFIER))
+
+    key: dict[str, Any] = {
         "faces": packing_key(faces),
         "target": config.target,
         "confounder": config.confounder,
@@ -498,7 +517,7 @@ def _train_variant(
         "maps": maps.key if variant.scheme and maps else None,
     }
     folder = artifact("classifiers", key, build)
-    return load_classifier(config.training.classifier, folder / "classifier.safetensors").to(device)
+    return load_classifier(config.training.classifier, folder / _CLASSIFIER).to(device)
 
 
 def make_treatment(choice: SchemeChoice, regions: Regions, maps: Maps, device: torch.device) -> Treatment:

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from fairsal_core.classifiers import load_classifier
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.experiments import pipeline
 from fairsal_core.experiments.config import ExperimentConfig, parse_config
-from fairsal_core.experiments.pipeline import plan_variants, run_experiment, run_job
+from fairsal_core.experiments.pipeline import images_trained, plan_variants, run_experiment, run_job, with_training
 from fairsal_core.experiments.reporting import Event, Report
 from fairsal_core.experiments.results import read_results
 from fairsal_core.faces import CellCounts, FaceDataset, biased_subset, load_faces
@@ -334,6 +335,43 @@ def test_masks_and_noise_with_epochs_of_their_own(done: Done, calls: list[str], 
         "variant == 'original_1_epochs' and evaluation == 'clean'"
     )
     np.testing.assert_array_equal(again["score"], done.scores("original", 0, "clean"))
+
+
+def test_a_shorter_reference_is_what_a_longer_one_passes(
+    done: Done, calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**SETTINGS, "data": done.config.data, "schemes": ["specific_mask@0.6", "general_noise@0.7"]}
+    training = {**SETTINGS["training"], "epochs": 3}
+    config = parse_config({**settings, "training": training, "mask_epochs": 2, "seeds": [11]})
+    variants = plan_variants(config, done.faces)
+    assert [variant.name for variant in with_training(variants)] == [
+        "original",
+        "balanced",
+        "specific_mask@0.6",
+        "general_noise@0.7",
+    ]
+    size = config.counts.total
+    balanced = variants[1].counts.total
+    assert images_trained(config, variants) == 3 * (size + balanced) + 2 * size + 3 * size
+
+    calls.clear()
+    (tmp_path / "passing").mkdir()
+    run_experiment(config, tmp_path / "passing", Report())
+    assert calls.count("train_classifier") == 4
+    calls.clear()
+    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / "empty"))
+    (tmp_path / "alone").mkdir()
+    alone = parse_config({**settings, "training": {**training, "epochs": 2}, "schemes": [], "seeds": [11]})
+    run_experiment(alone, tmp_path / "alone", Report())
+    assert calls.count("train_classifier") == 2
+    for kind in ("original", "balanced"):
+        passed = load_file(tmp_path / "passing" / "weights" / f"{kind}_2_epochs-seed11.safetensors")
+        whole = load_file(tmp_path / "alone" / "weights" / f"{kind}-seed11.safetensors")
+        assert passed.keys() == whole.keys()
+        for name, values in whole.items():
+            torch.testing.assert_close(passed[name], values, rtol=0, atol=0)
+        longer = load_file(tmp_path / "passing" / "weights" / f"{kind}-seed11.safetensors")
+        assert any(not torch.equal(longer[name], values) for name, values in whole.items())
 
 
 def test_plans_name_variants_once(done: Done) -> None:
