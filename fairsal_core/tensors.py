@@ -31,7 +31,7 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        return (images - self.mean) / self.std
+        return (images - self.mean).div_(self.std)
 
 
 def to_unit(images: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ def to_unit(images: Tensor) -> Tensor:
 
     The permutation costs nothing: it is channels-last as it comes, the layout convolutions are fastest in.
     """
-    return images.permute(0, 3, 1, 2).to(torch.float32) / 255.0
+    return images.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
 
 
 def resident(images: NDArray[np.uint8], device: torch.device) -> Tensor:

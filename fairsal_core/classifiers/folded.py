@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import conv2d, leaky_relu, pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import conv2d, leaky_relu_, pad, pixel_shuffle, pixel_unshuffle
 
 from fairsal_core.classifiers.dropout import least_kept
 
@@ -128,8 +128,8 @@ class _Block(torch.autograd.Function):
             torch.maximum(largest[some], torch.maximum(part[:, 2], part[:, 3]), out=largest[some])
         mean, variance = _pooled_moments(torch.tensor(sizes) / count, torch.stack(means), torch.stack(variances))
         deviation = (variance + epsilon).sqrt()
-        normalised = (largest - _by_channel(mean)) * _by_channel(gamma / deviation) + _by_channel(beta)
-        result = leaky_relu(normalised, _SLOPE).to(weight.dtype)
+        normalised = (largest - _by_channel(mean)).mul_(_by_channel(gamma / deviation)).add_(_by_channel(beta))
+        result = leaky_relu_(normalised, _SLOPE).to(weight.dtype)
         ctx.save_for_backward(folded, weight, windows, largest, result, gamma, mean, deviation)
         ctx.mark_non_differentiable(mean, variance)
         return result, mean, variance
@@ -138,9 +138,9 @@ class _Block(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         folded, weight, windows, largest, result, gamma, mean, deviation = ctx.saved_tensors
-        activated = torch.where(result > 0, 1.0, _SLOPE) * gradient
-        for_beta = activated.sum((0, 2, 3))
-        for_gamma = ((activated * (largest - _by_channel(mean))).sum((0, 2, 3))) / deviation
+        activated = torch.ops.aten.leaky_relu_backward(gradient, result, _SLOPE, True)
+        for_beta = activated.sum((0, 2, 3), dtype=torch.float32)
+        for_gamma = (largest - _by_channel(mean)).mul_(activated).sum((0, 2, 3)) / deviation
         # Batch norm's gradient, of a map x: rate * (what arrives - its mean - (x - mean) / deviation * for_gamma / total).
         rate, total = gamma / deviation, windows[:, :, 0].numel()
         slope = -rate * for_gamma / (deviation * total)
