@@ -550,10 +550,11 @@ def _explain(options: argparse.Namespace) -> dict[str, Any]:
 
 def _tell_events() -> Callable[[Any], None]:
     """Return a listener that shows a run's events as progress."""
-    tell = show_progress()
+    say = _progress_line()
 
     def listener(event: Any) -> None:
-        tell(event.fraction, 1, f"{event.stage}: {event.message}" if event.message else event.stage)
+        message = f"{event.stage}: {event.message}" if event.message else event.stage
+        say(event.fraction, message, event.eta_seconds)
 
     return listener
 
@@ -731,16 +732,25 @@ def _check_ended(run: Any) -> None:
 def show_progress() -> Callable[..., None]:
     """Return a progress callback that keeps one line on stderr up to date, or prints sparsely where that is no terminal."""
     eta = Eta()
+    say = _progress_line()
+
+    def show(done: float, total: float, message: str = "", **numbers: float) -> None:
+        fraction = done / total if total else 1.0
+        say(fraction, message, eta.remaining(fraction))
+
+    return show
+
+
+def _progress_line() -> Callable[[float, str, float | None], None]:
+    """Return what prints how much is done (0 to 1), what is happening and how many seconds are left."""
     live = sys.stderr.isatty()
     said = -_QUIET_SECONDS
 
-    def show(done: float, total: float, message: str = "", **numbers: float) -> None:
+    def say(fraction: float, message: str, left: float | None) -> None:
         nonlocal said
-        fraction = done / total if total else 1.0
         if not live and fraction < 1 and time.monotonic() - said < _QUIET_SECONDS:
             return
         said = time.monotonic()
-        left = eta.remaining(fraction)
         line = f"{fraction:4.0%}  {message}" + (f"  ({left:.0f} s left)" if left and left > 1 else "")
         print(
             f"\r\x1b[K{line}" if live else line,
@@ -749,4 +759,4 @@ def show_progress() -> Callable[..., None]:
             flush=True,
         )
 
-    return show
+    return say

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fairsal_core import cli
 from fairsal_core.cli import build_parser, main
 from fairsal_core.experiments import open_maps
+from fairsal_core.experiments.reporting import Event
 from fairsal_core.faces import draw_face
 
 COMMANDS = ("demo-data", "pack", "train-regions", "attribute", "run", "mitigate", "explain", "runs", "report")
@@ -32,6 +34,18 @@ def test_every_command_has_a_complete_help(command: str, capsys: pytest.CaptureF
         build_parser().parse_args([command, "--help"])
     assert ended.value.code == 0
     assert "--json" in capsys.readouterr().out
+
+
+def test_a_runs_own_estimate_is_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the pace of the fraction: what is reused takes no time, and would promise too much."""
+    monkeypatch.setattr(cli, "_QUIET_SECONDS", 0)
+    tell = cli._tell_events()
+    tell(Event(0.0, "faces", 0.4))
+    tell(Event(0.1, "original, seed 0", 0.5, "epoch 1 of 6", eta_seconds=90.0))
+    assert capsys.readouterr().err.splitlines() == [
+        " 40%  faces",
+        " 50%  original, seed 0: epoch 1 of 6  (90 s left)",
+    ]
 
 
 def test_as_a_module_it_answers() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
+from itertools import accumulate, product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -82,6 +82,8 @@ _CLASSIFIER = "classifier.safetensors"
 _SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
 _LEAST_BATCH = 8  # smaller ones would make batch norm guess
 _VALIDATION_PER_CELL = 200
+# What a face costs in an epoch of a region classifier and in a map, beside one in an epoch of `three_conv`, on a CPU.
+_REGION_WORK = _MAP_WORK = 3.5
 _WATCHED_PER_CELL = 16  # between epochs: enough to see a cell fall behind, in a twentieth of a second
 
 
@@ -154,28 +156,23 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     write_json(run / "versions.json", versions())
     write_json(run / "subsets.json", _describe_subsets(config, faces, variants, test))
 
-    report.stage("region classifier", share=0.3 if _needs_regions(config) else 0.02)
-    regions = find_regions(config, faces, device, report) if config.schemes else None
     explaining = 0.05 * bool(config.attention.explainers)
-    share = (0.98 - explaining - (0.38 if _needs_regions(config) else 0.1)) / len(config.seeds)
+    images = images_trained(config, variants)
+    shares = share_out(config, variants, 0.9 - explaining, has_partner(images, device.type))
+    report.stage("region classifier", share=shares.regions)
+    regions = find_regions(config, faces, device, report) if config.schemes else None
     chosen_by = validation if config.several_quantiles or config.mitigation else None
     judge_on = {PREDICTIONS: test, **({VALIDATION: chosen_by} if chosen_by else {})}
     judged: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
     outcomes: list[MethodOutcome] = []
     mitigated: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
-    training = with_training(variants)
-    jobs = len(training) + len(config.mitigation)
     maps: dict[int, Maps | None] = {}
-    images = images_trained(config, variants)
-    trainings = len(config.seeds) * len(training)
-    own = -(-trainings // 2) if has_partner(images, device.type) else trainings
-    shares = iter([0.9 * share / jobs * trainings / own] * own + [0.0] * (trainings - own))
     with partner(run, images, device.type) as call_partner:
         for seed in config.seeds:
-            report.stage(f"attribution maps, seed {seed}", share=0.1 * share)
+            report.stage(f"attribution maps, seed {seed}", share=shares.maps)
             maps[seed] = maps_of(config, seed, faces, regions, report)
             for variant in variants:
-                report.stage(f"{variant.name}, seed {seed}", share=next(shares) if variant in training else 0.0)
+                report.stage(f"{variant.name}, seed {seed}", share=shares.trainings.get((seed, variant.name), 0.0))
                 watch = watch_cells(config, validation) if validation else None
                 classifier = train_variant(
                     config, variant, seed, faces, regions, maps[seed], device, report, watch, call_partner
@@ -189,7 +186,7 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
         np.save(run / "mean_map.npy", first.mean)
 
     for seed, choice in product(config.seeds, config.mitigation):
-        report.stage(f"{choice.name}, seed {seed}", share=0.9 * share / jobs)
+        report.stage(f"{choice.name}, seed {seed}", share=shares.method)
         assert validation is not None  # plan_variants has seen to it
         original = _weights(run, variants[0], seed)
         fit = mitigation_split(config, faces, seed)
@@ -230,6 +227,41 @@ def with_training(variants: list[Variant]) -> list[Variant]:
     """Return the variants that need a training of their own: not those that a longer one passes on its way."""
     passed = {(variant.counts, variant.scheme, epochs) for variant in variants for epochs in variant.passes}
     return [variant for variant in variants if (variant.counts, variant.scheme, variant.training.epochs) not in passed]
+
+
+class Shares(NamedTuple):
+    """How much of a run's progress (0 to 1) the region classifier is, a seed's maps, each training, a mitigation method.
+
+    A training is found by its seed and variant; one that the partner does, or that a longer one passes, is none.
+    """
+
+    regions: float
+    maps: float
+    trainings: dict[tuple[int, str], float]
+    method: float
+
+
+def share_out(config: ExperimentConfig, variants: list[Variant], whole: float, has_partner: bool) -> Shares:
+    """Share out the progress (0 to 1) that an experiment's stages make together, by the work in them."""
+    work = {
+        (seed, variant.name): variant.counts.total * variant.training.epochs
+        for seed in config.seeds
+        for variant in with_training(variants)
+    }
+    method = sum(work.values()) / len(work)
+    if has_partner:
+        before = accumulate(work.values(), initial=0)
+        half = sum(work.values()) / 2
+        work = {key: images for (key, images), done in zip(work.items(), before, strict=False) if done < half}
+    regions = _REGION_WORK * config.regions.images * config.regions.epochs if _needs_regions(config) else 0.0
+    maps = _MAP_WORK * config.counts.total if config.schemes else 0.0
+    total = regions + sum(work.values()) + len(config.seeds) * (maps + len(config.mitigation) * method)
+    return Shares(
+        regions=whole * regions / total,
+        maps=whole * maps / total,
+        trainings={key: whole * images / total for key, images in work.items()},
+        method=whole * method / total,
+    )
 
 
 def maps_of(

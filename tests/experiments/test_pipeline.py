@@ -1,7 +1,7 @@
 """A whole experiment on a few drawn faces: what is written, what is reused, what is evaluated on what."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,14 @@ from fairsal_core.classifiers import load_classifier
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.experiments import pipeline
 from fairsal_core.experiments.config import ExperimentConfig, parse_config
-from fairsal_core.experiments.pipeline import images_trained, plan_variants, run_experiment, run_job, with_training
+from fairsal_core.experiments.pipeline import (
+    images_trained,
+    plan_variants,
+    run_experiment,
+    run_job,
+    share_out,
+    with_training,
+)
 from fairsal_core.experiments.reporting import Event, Report
 from fairsal_core.experiments.results import read_results
 from fairsal_core.faces import CellCounts, FaceDataset, biased_subset, load_faces
@@ -372,6 +379,20 @@ def test_a_shorter_reference_is_what_a_longer_one_passes(
             torch.testing.assert_close(passed[name], values, rtol=0, atol=0)
         longer = load_file(tmp_path / "passing" / "weights" / f"{kind}-seed11.safetensors")
         assert any(not torch.equal(longer[name], values) for name, values in whole.items())
+
+
+@pytest.mark.parametrize("halved", [False, True])
+def test_progress_is_shared_out_by_the_work(done: Done, halved: bool) -> None:
+    config = done.config.model_copy(update={"seeds": (0, 1)})
+    variants = plan_variants(config, done.faces)
+    longer = variants[1].training.model_copy(update={"epochs": 5})
+    variants[1] = replace(variants[1], training=longer)
+    shares = share_out(config, variants, 0.8, halved)
+    assert shares.regions + 2 * shares.maps + sum(shares.trainings.values()) == pytest.approx(0.8)
+    ratio = shares.trainings[0, "balanced"] / shares.trainings[0, "original"]
+    assert ratio == 5 * variants[1].counts.total / variants[0].counts.total
+    assert list(shares.trainings)[:2] == [(0, "original"), (0, "balanced")]
+    assert len(shares.trainings) == (4 if halved else 8)  # all cost the same but `balanced`, which is among the first
 
 
 def test_plans_name_variants_once(done: Done) -> None:
