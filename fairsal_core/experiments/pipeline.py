@@ -209,7 +209,7 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
         names = [*(variant.name for variant in variants), *shown]
         explain_variants(config, config.attention, test, names, run, device, report, explaining)
 
-    report.stage("results", share=0.02)
+    report.stage("results", share=1.0)  # all that is left
     for name, parts in judged.items():
         write_parquet(pd.concat(parts, ignore_index=True), run / name)
     table = pd.concat(judged[PREDICTIONS], ignore_index=True)
