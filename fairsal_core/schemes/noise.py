@@ -1,5 +1,6 @@
 """`noise`: the selected pixels get Gaussian noise, fresh at every call."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,9 +23,9 @@ def noise(images: Tensor, selected: Tensor, fill: Tensor, generator: torch.Gener
     generator : torch.Generator, optional
         On the images' device; the same state gives the same noise.
     """
-    disturbance = torch.empty_like(images).normal_(0.0, DEVIATION, generator=generator)
     # What is not selected gains 0 and is in [0, 1] already; choosing by a boolean is slower than multiplying.
-    return disturbance.mul_(selected.to(images.dtype)).add_(images).clamp_(0, 1)
+    strength = selected.to(images.dtype) * DEVIATION
+    return gaussian(images, generator).mul_(strength).add_(images).clamp_(0, 1)
 
 
 def noise_after_normalisation(
@@ -38,6 +39,21 @@ def noise_after_normalisation(
     """
     mean, deviation = (torch.tensor(values).to(images).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     normalised = (images - mean) / deviation
-    disturbance = torch.empty_like(images).normal_(0.0, DEVIATION, generator=generator)
+    disturbance = gaussian(images, generator).mul_(DEVIATION)
     clipped = torch.where(selected, normalised + disturbance, normalised).clamp(0, 1)
     return clipped * deviation + mean
+
+
+def gaussian(images: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return independent N(0, 1) draws, of the images' shape, kind and order in memory; the same state gives the same.
+
+    On a CPU numpy draws them, from a seed that torch draws: its method takes a third of the time of torch's, which was a
+    third of a training step under noise.
+    """
+    drawn = torch.empty_like(images)
+    if drawn.device.type != "cpu" or drawn.dtype != torch.float32:
+        return drawn.normal_(generator=generator)
+    seed = int(torch.randint(2**62, (), generator=generator))
+    in_memory = drawn.as_strided((drawn.numel(),), (1,))
+    np.random.Generator(np.random.SFC64(seed)).standard_normal(dtype=np.float32, out=in_memory.numpy())
+    return drawn

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy import stats
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.schemes import NOISE_DOMAINS, SCHEMES, apply_scheme, find_scheme, hide, select_pixels
+from fairsal_core.schemes.noise import gaussian
 from fairsal_core.tensors import IMAGENET_MEAN, IMAGENET_STD
 
 FILL = (0.2, 0.4, 0.9)
@@ -99,6 +101,20 @@ def test_noise_has_the_papers_deviation_and_is_clipped(scheme: str) -> None:
     assert (np.abs(changed - 0.5) < 0.25).mean() == pytest.approx(0.3829, abs=0.015)
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_the_noise_is_gaussian_and_independent(kind: torch.dtype, order: torch.memory_format) -> None:
+    images = torch.rand(60, 3, 40, 50, dtype=kind).contiguous(memory_format=order)
+    drawn = gaussian(images, generator(3))
+    assert (drawn.dtype, drawn.shape, drawn.stride()) == (images.dtype, images.shape, images.stride())
+    assert stats.kstest(drawn.flatten(), "norm").pvalue > 0.01
+    assert abs(np.corrcoef(drawn[:, 0].flatten(), drawn[:, 1].flatten())[0, 1]) < 0.015  # 4 deviations of 120,000
+    assert abs(np.corrcoef(drawn[..., 1:].flatten(), drawn[..., :-1].flatten())[0, 1]) < 0.01
+    assert torch.equal(drawn, gaussian(images, generator(3)))
+    source = generator(3)
+    assert not torch.equal(gaussian(images, source), gaussian(images, source))
+
+
 @pytest.mark.parametrize("scheme", ALL)
 def test_what_was_given_stays_as_it_was(images: torch.Tensor, scheme: str) -> None:
     maps = maps_for(scheme)
@@ -132,7 +148,7 @@ def test_the_authors_noise_by_hand() -> None:
     selected = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
     selected[..., 3:6, 2:9] = True
     result = NOISE_DOMAINS["normalised"](images, selected, torch.zeros(1, 3, 1, 1), generator(4)).numpy()
-    noise = torch.empty_like(images).normal_(0, 0.5, generator=generator(4)).numpy()
+    noise = 0.5 * gaussian(images, generator(4)).numpy()
     for channel, (mean, deviation) in enumerate(zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)):
         normalised = (images.numpy()[:, channel] - mean) / deviation
         normalised[:, 3:6, 2:9] += noise[:, channel, 3:6, 2:9]
