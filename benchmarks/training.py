@@ -4,9 +4,10 @@
 
 The plain way: a Dataset that turns one image at a time into a tensor and hides its regions, quantile and all, a DataLoader,
 torch's own dropout and pooling, AdamW as it comes, float32, one seed after the other. Ours: `train_classifier`, one seed
-after the other too: training the seeds in one grouped network is slower on a CPU, as the last line shows. A step is one
-batch that is ready, forwards, back, and AdamW; an epoch has everything in it. A long experiment, such as one of five seeds,
-trains in two processes besides (`fairsal_core/experiments/partner.py`): the lines below show what that is worth.
+after the other too; all at once, as one stacked network, is slower on a CPU, as the last line shows (it is of a GPU where
+there is one). A step is one batch that is ready, forwards, back, and AdamW; an epoch has everything in it. A long experiment,
+such as one of five seeds, trains in two processes besides (`fairsal_core/experiments/partner.py`): the lines in between show
+what that is worth.
 """
 
 import argparse
@@ -25,7 +26,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from fairsal_core.classifiers import ClassifierTraining, Treatment, build_classifier, find_classifier, train_classifier
+from fairsal_core.classifiers import (
+    ClassifierTraining,
+    Lesson,
+    Treatment,
+    build_classifier,
+    find_classifier,
+    train_classifier,
+    train_seeds,
+)
+from fairsal_core.device import pick_device
 from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
 from fairsal_core.schemes import apply_scheme, find_scheme, select_pixels
 from fairsal_core.tensors import Normalise, autocast
@@ -153,24 +163,19 @@ def one_process_and_two(images: int, batch: int, scheme: str) -> tuple[float, fl
     return images / alone, sum(images / each for each in together)
 
 
-def grouped_against_one_by_one(seeds: int, batch: int) -> tuple[float, float]:
-    """Return the seconds of the three convolutions, forwards and back, for all seeds one by one and as groups."""
-    one_by_one = grouped = 0.0
-    for inputs, outputs, side in ((3, 6, 128), (6, 12, 64), (12, 24, 32)):
-        images = torch.randn(batch, seeds * inputs, side, side, requires_grad=inputs > 3)
-        weights = torch.randn(seeds * outputs, inputs, 5, 5, requires_grad=True)
+def one_by_one_and_at_once(images: int, batch: int, seeds: int, device: torch.device) -> tuple[float, float]:
+    """Return images a second of one seed after the other, and of all as one stacked network."""
+    faces, labels, _ = random_faces(images)
+    settings = ClassifierTraining(epochs=2, batch_size=batch, learning_rate=1e-5)
+    paces: list[float] = []
 
-        def separate(images: Tensor = images, weights: Tensor = weights) -> None:
-            for part, kernel in zip(images.detach().chunk(seeds, dim=1), weights.detach().chunk(seeds), strict=True):
-                own = part.contiguous().requires_grad_(images.requires_grad)
-                nn.functional.conv2d(own, kernel.clone().requires_grad_(), padding=2).sum().backward()
+    def tell(epoch: int, numbers: dict[str, float]) -> None:
+        paces.append(numbers["images_per_second"])
 
-        def together(images: Tensor = images, weights: Tensor = weights) -> None:
-            nn.functional.conv2d(images, weights, padding=2, groups=seeds).sum().backward()
-
-        one_by_one += min(seconds(separate) for _ in range(3))
-        grouped += min(seconds(together) for _ in range(3))
-    return one_by_one, grouped
+    train_classifier(faces, labels, settings, seed=0, device=device, epoch_done=tell)
+    alone = paces[-1]
+    train_seeds([Lesson(faces, labels, seed, epoch_done=tell) for seed in range(seeds)], settings, device)
+    return alone, paces[-1]
 
 
 def main() -> None:
@@ -211,8 +216,9 @@ def main() -> None:
         alone, together = one_process_and_two(options.images, batch, options.scheme)
         than_plain = f", {together * plainly / count:.2f} times the plain epoch" if batch == options.batch else ""
         print(f"batches of {batch}: one process {alone:.0f} images/s, two processes {together:.0f}{than_plain}")
-    one_by_one, grouped = grouped_against_one_by_one(options.seeds, options.batch // 2)
-    print(f"convolutions of {options.seeds} seeds: one by one {one_by_one:.2f} s, grouped {grouped:.2f} s")
+    device = pick_device("auto")
+    one_by_one, at_once = one_by_one_and_at_once(options.images, options.batch, options.seeds, device)
+    print(f"untreated, on {device}: one seed after the other {one_by_one:.0f} images/s, all at once {at_once:.0f}")
 
 
 if __name__ == "__main__":

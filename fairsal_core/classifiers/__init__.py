@@ -22,7 +22,16 @@ from fairsal_core.classifiers.registry import (
     load_classifier,
     save_classifier,
 )
-from fairsal_core.classifiers.training import ClassifierTraining, Treatment, Watch, predict_scores, train_classifier
+from fairsal_core.classifiers.seeds import faster_together, may_stack, train_seeds
+from fairsal_core.classifiers.training import (
+    ClassifierTraining,
+    EpochDone,
+    Lesson,
+    Treatment,
+    Watch,
+    predict_scores,
+    train_classifier,
+)
 
 __all__ = [
     "CLASSIFIERS",
@@ -31,21 +40,26 @@ __all__ = [
     "Corrected",
     "Correction",
     "Decision",
+    "EpochDone",
     "Erasure",
     "GatedShift",
+    "Lesson",
     "Shift",
     "Treatment",
     "Watch",
     "build_classifier",
     "decisions",
+    "faster_together",
     "find_classifier",
     "find_layer",
     "has_thresholds",
     "insert",
     "load_classifier",
+    "may_stack",
     "mean_activation",
     "predict_scores",
     "remove",
     "save_classifier",
     "train_classifier",
+    "train_seeds",
 ]

@@ -21,7 +21,7 @@ class WideDropout(nn.Dropout):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or input.device.type != "cpu":
             return super().forward(input)
-        words = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        words = torch.randint(-(2**63), 2**63 - 1, (-(-input.numel() // 4),))
         draws = words.view(torch.int16)[: input.numel()].view(input.shape)
         kept = draws >= least_kept(self.p)
         return input * kept.to(input.dtype).mul_(1 / (1 - self.p))

@@ -24,7 +24,8 @@ class Architecture:
     """An audited classifier: images (N, 3, 128, 128) in [0, 1] to two logits.
 
     `memory_format` is the layout it trains fastest in; `training_pass` calls the network on a batch to learn from, by a faster
-    way if there is one; `pretrain` gives it weights from elsewhere, if there are any.
+    way if there is one; `pretrain` gives it weights from elsewhere, if there are any. `stacks` says that its seeds may train as one
+    stacked network, which is not worth trying where a single one fills a GPU.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Architecture:
     memory_format: torch.memory_format = torch.channels_last
     training_pass: Callable[[nn.Module, Tensor], Tensor] = operator.call
     pretrain: Callable[[nn.Module, str], None] | None = None
+    stacks: bool = False
 
 
 CLASSIFIERS = {
@@ -44,6 +46,7 @@ CLASSIFIERS = {
             three_conv,
             memory_format=torch.contiguous_format,
             training_pass=folded_pass,
+            stacks=True,
         ),
         Architecture("resnet18", "torchvision's ResNet18.", resnet18, pretrain=start_from_imagenet),
         Architecture(

@@ -1,7 +1,7 @@
 """Training an audited classifier, with or without a scheme that hides regions from it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import ExponentialLR
 
 from fairsal_core.classifiers.registry import Architecture, build_classifier, find_classifier
 from fairsal_core.errors import FairsalError
@@ -82,6 +84,33 @@ Keep = Callable[[int, nn.Module], None]
 """Called after each epoch with the epochs done and the network: what a training of so many epochs would give."""
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a classifier learns from, and who is told.
+
+    Attributes
+    ----------
+    images : array, (N, S, S, 3) uint8
+        Copied to the device once, and treated and cut into batches there.
+    labels : array, (N,) bool
+        Whether each face has the target attribute.
+    seed : int
+        Fixes initial weights, order, dropout and noise.
+    treatment : Treatment, optional
+        Hides regions of the training images; its noise is fresh in every batch.
+    epoch_done, watch, keep : callable, optional
+        See `EpochDone`, `Watch` and `Keep`. What `watch` returns goes to `epoch_done`, beside the loss and the images per second.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.bool_]
+    seed: int
+    treatment: Treatment | None = None
+    epoch_done: EpochDone | None = None
+    watch: Watch | None = None
+    keep: Keep | None = None
+
+
 def train_classifier(
     images: NDArray[np.uint8],
     labels: NDArray[np.bool_],
@@ -98,20 +127,12 @@ def train_classifier(
 
     Parameters
     ----------
-    images : array, (N, S, S, 3) uint8
-        Copied to the device once, and treated and cut into batches there.
-    labels : array, (N,) bool
-        Whether each face has the target attribute.
+    images, labels, seed, treatment, epoch_done, watch, keep
+        See `Lesson`.
     settings : ClassifierTraining
         Architecture, epochs, rates.
-    seed : int
-        Fixes initial weights, order, dropout and noise.
     device : torch.device
         Where to train.
-    treatment : Treatment, optional
-        Hides regions of the training images; its noise is fresh in every batch.
-    epoch_done, watch, keep : callable, optional
-        See `EpochDone`, `Watch` and `Keep`. What `watch` returns goes to `epoch_done`, beside the loss and the images per second.
 
     Returns
     -------
@@ -127,50 +148,86 @@ def train_classifier(
     -----
     Loss: binary cross-entropy on each of the two logits, as in the authors' code.
     """
+    lesson = Lesson(images, labels, seed, treatment, epoch_done, watch, keep)
+    architecture = find_classifier(settings.classifier)
+    classifier = untrained(settings, lesson.seed, device)
+    optimiser, schedule = optimiser_of(classifier.parameters(), settings)
+    batches = batches_of(lesson, settings, device)
+    for epoch in range(1, settings.epochs + 1):
+        total = torch.zeros((), device=device)
+        started = time.perf_counter()
+        classifier.train()
+        for batch, targets in batches():
+            with autocast(device, settings.precision):
+                logits = architecture.training_pass(classifier, batch)
+            loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), targets)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            total += loss.detach() * len(batch)
+        schedule.step()
+        loss_of_epoch = float(total) / len(labels)
+        end_epoch(lesson, settings, epoch, classifier, loss_of_epoch, len(labels) / (time.perf_counter() - started))
+    return classifier.eval()
+
+
+def untrained(settings: ClassifierTraining, seed: int, device: torch.device) -> nn.Module:
+    """Return a classifier with its initial weights; torch's generators are at the seed's beginning then."""
     seed_everything(seed)
     architecture = find_classifier(settings.classifier)
     classifier = build_classifier(settings.classifier)
     if settings.weights == "imagenet":
         _pretrain(classifier, architecture)
-    classifier = classifier.to(device).to(memory_format=architecture.memory_format)
-    pixels = resident(images, device)
-    targets = nn.functional.one_hot(torch.from_numpy(labels.astype(np.int64)), 2).float().to(device)
+    return classifier.to(device).to(memory_format=architecture.memory_format)
+
+
+def optimiser_of(weights: Iterable[Tensor], settings: ClassifierTraining) -> tuple[AdamW, ExponentialLR]:
+    """Return the optimiser of some weights, and what lowers its rate after every epoch."""
     # Fused: step by step over six million weights, AdamW was a fifth of the training time.
-    optimiser = torch.optim.AdamW(
-        classifier.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, settings.learning_rate_decay)
-    shuffle = torch.Generator().manual_seed(seed)
-    noise = torch.Generator(device).manual_seed(seed)
-    for epoch in range(1, settings.epochs + 1):
-        total = torch.zeros((), device=device)
-        started = time.perf_counter()
-        classifier.train()
-        for rows in _batches(len(labels), settings.batch_size, shuffle):
+    optimiser = AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    return optimiser, ExponentialLR(optimiser, settings.learning_rate_decay)
+
+
+def batches_of(
+    lesson: Lesson, settings: ClassifierTraining, device: torch.device
+) -> Callable[[], Iterator[tuple[Tensor, Tensor]]]:
+    """Return what gives a new epoch at every call: images (B, 3, S, S), treated, and targets (B, 2), on the device."""
+    layout = find_classifier(settings.classifier).memory_format
+    pixels = resident(lesson.images, device)
+    targets = nn.functional.one_hot(torch.from_numpy(lesson.labels.astype(np.int64)), 2).float().to(device)
+    shuffle = torch.Generator().manual_seed(lesson.seed)
+    noise = torch.Generator(device).manual_seed(lesson.seed)
+
+    def epoch() -> Iterator[tuple[Tensor, Tensor]]:
+        for rows in _shuffled(len(pixels), settings.batch_size, shuffle):
             rows = rows.to(device)
-            batch = to_unit(pixels[rows]).contiguous(memory_format=architecture.memory_format)
-            if treatment is not None:
-                batch = treatment.sometimes(batch, rows, noise)
-            with autocast(device, settings.precision):
-                logits = architecture.training_pass(classifier, batch)
-            loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), targets[rows])
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            total += loss.detach() * len(rows)
-        schedule.step()
-        mean_loss = float(total) / len(labels)
-        if not np.isfinite(mean_loss):
-            raise FairsalError(
-                f"The loss is no longer a number in epoch {epoch}; try a smaller learning rate than {settings.learning_rate:g}."
-            )
-        if keep is not None:
-            keep(epoch, classifier)
-        if epoch_done is not None:
-            pace = len(labels) / (time.perf_counter() - started)
-            judged = watch(classifier) if watch is not None else {}
-            epoch_done(epoch, {"loss": mean_loss, "images_per_second": pace, **judged})
-    return classifier.eval()
+            images = to_unit(pixels[rows]).contiguous(memory_format=layout)
+            if lesson.treatment is not None:
+                images = lesson.treatment.sometimes(images, rows, noise)
+            yield images, targets[rows]
+
+    return epoch
+
+
+def end_epoch(
+    lesson: Lesson, settings: ClassifierTraining, epoch: int, classifier: nn.Module, loss: float, pace: float
+) -> None:
+    """Tell who listens to a lesson that an epoch has ended, with its mean loss, at so many images a second.
+
+    Raises
+    ------
+    FairsalError
+        If the loss is not a number.
+    """
+    if not np.isfinite(loss):
+        raise FairsalError(
+            f"The loss is no longer a number in epoch {epoch}; try a smaller learning rate than {settings.learning_rate:g}."
+        )
+    if lesson.keep is not None:
+        lesson.keep(epoch, classifier)
+    if lesson.epoch_done is not None:
+        judged = lesson.watch(classifier) if lesson.watch is not None else {}
+        lesson.epoch_done(epoch, {"loss": loss, "images_per_second": pace, **judged})
 
 
 @torch.inference_mode()
@@ -214,6 +271,6 @@ def _pretrain(classifier: nn.Module, architecture: Architecture) -> None:
     architecture.pretrain(classifier, architecture.name)
 
 
-def _batches(count: int, size: int, shuffle: torch.Generator) -> list[Tensor]:
+def _shuffled(count: int, size: int, shuffle: torch.Generator) -> list[Tensor]:
     """Return a shuffled epoch; a last batch of one image is dropped, since batch norm cannot use it."""
     return [rows for rows in torch.randperm(count, generator=shuffle).split(size) if len(rows) > 1]

@@ -23,7 +23,6 @@ from .launcher import cancel, resume, run_here, start
 from .mitigate import MethodOutcome, mitigation_of, read_outcomes
 from .mitigation_settings import MethodChoice
 from .pipeline import (
-    Variant,
     available_regions,
     help_to_train,
     plan_variants,
@@ -64,6 +63,7 @@ from .store import (
 )
 from .sweep import SweepConfig, Trial, plan_trials, read_sweep
 from .trade_off import fairness_change_table
+from .variants import Variant
 
 __all__ = [
     "ATTRIBUTION",

@@ -65,6 +65,11 @@ def artifact(stage: str, depends_on: dict[str, Any], build: Callable[[Path], Non
     return final
 
 
+def is_made(stage: str, depends_on: dict[str, Any]) -> bool:
+    """Return whether a stage's artifact is in this machine's cache."""
+    return (cache_folder() / stage / artifact_key(depends_on)).is_dir()
+
+
 def artifact_key(depends_on: dict[str, Any]) -> str:
     """Return the name of the folder of an artifact that depends on this."""
     return hash_of({"format": _FORMAT, **depends_on})

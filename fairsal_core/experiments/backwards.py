@@ -12,16 +12,9 @@ from fairsal_core.device import pick_device
 from fairsal_core.errors import CancelledError
 from fairsal_core.experiments import store
 from fairsal_core.experiments.config import ExperimentConfig, parse_config
-from fairsal_core.experiments.pipeline import (
-    find_regions,
-    find_validation,
-    maps_of,
-    plan_variants,
-    train_variant,
-    watch_cells,
-    with_training,
-)
+from fairsal_core.experiments.pipeline import find_regions, find_validation, maps_of, plan_variants, watch_cells
 from fairsal_core.experiments.reporting import Report
+from fairsal_core.experiments.variants import train_variant, with_training
 from fairsal_core.faces import load_faces
 
 

@@ -8,7 +8,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import store
 from fairsal_core.experiments.config import ExperimentConfig, parse_config
 from fairsal_core.experiments.partner import has_partner
-from fairsal_core.experiments.pipeline import Variant, images_trained
+from fairsal_core.experiments.variants import Variant, images_trained
 
 PACE = "images_per_second"
 

@@ -2,10 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from itertools import accumulate, product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,22 +16,20 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fairsal_core.classifiers import (
-    ClassifierTraining,
-    Treatment,
     Watch,
     decisions,
     has_thresholds,
     load_classifier,
+    may_stack,
     predict_scores,
     save_classifier,
-    train_classifier,
 )
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.experiments import processes
 from fairsal_core.experiments.artifacts import artifact
 from fairsal_core.experiments.attention import explain_variants
-from fairsal_core.experiments.config import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, hash_of, parse_config
+from fairsal_core.experiments.config import BALANCED, ORIGINAL, ExperimentConfig, hash_of, parse_config
 from fairsal_core.experiments.mitigate import (
     MethodOutcome,
     apply_method,
@@ -46,6 +43,16 @@ from fairsal_core.experiments.partner import has_partner, partner
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
 from fairsal_core.experiments.roi_choice import check_roi
+from fairsal_core.experiments.variants import (
+    Maps,
+    Regions,
+    Variant,
+    images_trained,
+    make_treatment,
+    train_seeds_of,
+    train_variant,
+    with_training,
+)
 from fairsal_core.faces import (
     CELLS,
     DEMO,
@@ -70,67 +77,17 @@ from fairsal_core.regions import (
     heard,
     mean_colour,
     mean_map,
-    pixel_maps,
     stream_maps,
     tell,
     train_region_classifier,
 )
-from fairsal_core.schemes import find_scheme, select_pixels
 from fairsal_core.versions import versions
 
-_CLASSIFIER = "classifier.safetensors"
 _SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
-_LEAST_BATCH = 8  # smaller ones would make batch norm guess
 _VALIDATION_PER_CELL = 200
 # What a face costs in an epoch of a region classifier and in a map, beside one in an epoch of `three_conv`, on a CPU.
 _REGION_WORK = _MAP_WORK = 3.5
 _WATCHED_PER_CELL = 16  # between epochs: enough to see a cell fall behind, in a twentieth of a second
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One row of the result table.
-
-    Attributes
-    ----------
-    name : str
-        In every table.
-    counts : CellCounts
-        Which faces it is trained on.
-    training : ClassifierTraining
-        How.
-    treated_by : tuple of SchemeChoice
-        General schemes that its test images are treated by.
-    scheme : SchemeChoice, optional
-        What hides regions while training.
-    passes : tuple of int
-        Epochs after which its training has been that of another variant, which so needs none of its own.
-    """
-
-    name: str
-    counts: CellCounts
-    training: ClassifierTraining
-    treated_by: tuple[SchemeChoice, ...]
-    scheme: SchemeChoice | None = None
-    passes: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Regions:
-    """A region classifier and what identifies it."""
-
-    classifier: RegionClassifier
-    key: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Region maps of a training subset (N, per_side, per_side), their mean, and the subset's mean colour."""
-
-    each: NDArray[np.float16]
-    mean: NDArray[np.float32]
-    colour: tuple[float, float, float]
-    key: dict[str, Any]
 
 
 def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
@@ -167,13 +124,22 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     outcomes: list[MethodOutcome] = []
     mitigated: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
     maps: dict[int, Maps | None] = {}
-    with partner(run, images, device.type) as call_partner:
+    watch = watch_cells(config, validation) if validation else None
+    if may_stack(config.training, device) and len(config.seeds) > 1:
         for seed in config.seeds:
             report.stage(f"attribution maps, seed {seed}", share=shares.maps)
             maps[seed] = maps_of(config, seed, faces, regions, report)
+        for variant in with_training(variants):
+            own = [shares.trainings.pop((seed, variant.name), 0.0) for seed in config.seeds]
+            report.stage(f"{variant.name}, all seeds", share=sum(own))
+            train_seeds_of(config, variant, faces, regions, maps, device, report, watch)
+    with partner(run, images, device.type) as call_partner:
+        for seed in config.seeds:
+            if seed not in maps:
+                report.stage(f"attribution maps, seed {seed}", share=shares.maps)
+                maps[seed] = maps_of(config, seed, faces, regions, report)
             for variant in variants:
                 report.stage(f"{variant.name}, seed {seed}", share=shares.trainings.get((seed, variant.name), 0.0))
-                watch = watch_cells(config, validation) if validation else None
                 classifier = train_variant(
                     config, variant, seed, faces, regions, maps[seed], device, report, watch, call_partner
                 )
@@ -215,18 +181,6 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     table = pd.concat(judged[PREDICTIONS], ignore_index=True)
     write_parquet(results_table(table, config.target, config.confounder), run / RESULTS)
     report(1, 1, "Done")
-
-
-def images_trained(config: ExperimentConfig, variants: list[Variant]) -> int:
-    """Return how many images all trainings see together: faces, epochs, variants and seeds."""
-    own = with_training(variants)
-    return len(config.seeds) * sum(variant.counts.total * variant.training.epochs for variant in own)
-
-
-def with_training(variants: list[Variant]) -> list[Variant]:
-    """Return the variants that need a training of their own: not those that a longer one passes on its way."""
-    passed = {(variant.counts, variant.scheme, epochs) for variant in variants for epochs in variant.passes}
-    return [variant for variant in variants if (variant.counts, variant.scheme, variant.training.epochs) not in passed]
 
 
 class Shares(NamedTuple):
@@ -462,110 +416,6 @@ def grow_maps(
     growing.rename(path)
 
 
-def train_variant(
-    config: ExperimentConfig,
-    variant: Variant,
-    seed: int,
-    faces: FaceDataset,
-    regions: Regions | None,
-    maps: Maps | None,
-    device: torch.device,
-    report: Report,
-    watch: Watch | None = None,
-    begins: Callable[[], None] = lambda: None,
-) -> nn.Module:
-    """Return the trained classifier of a variant and seed; `begins` is called if it has to be trained now.
-
-    Where the device has too little memory for its batches they are halved, and the run says so. What is then trained is
-    kept under the smaller batch: it is not what was asked for.
-
-    Raises
-    ------
-    FairsalError
-        If not even batches of `_LEAST_BATCH` fit.
-    """
-    try:
-        return _train_variant(config, variant, seed, faces, regions, maps, device, report, watch, begins)
-    except torch.OutOfMemoryError as error:
-        batch = variant.training.batch_size // 2
-        if batch < _LEAST_BATCH:
-            raise FairsalError(
-                f"There is not enough memory on {device} for batches of {variant.training.batch_size}: free some, or use cpu."
-            ) from error
-    said = f"{variant.name}: too little memory on {device}, so trained in batches of {batch}, not {2 * batch}."
-    print(said)
-    report(0, 1, said, batch_size=batch)
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    smaller = replace(variant, training=variant.training.model_copy(update={"batch_size": batch}))
-    return train_variant(config, smaller, seed, faces, regions, maps, device, report, watch, begins)
-
-
-def _train_variant(
-    config: ExperimentConfig,
-    variant: Variant,
-    seed: int,
-    faces: FaceDataset,
-    regions: Regions | None,
-    maps: Maps | None,
-    device: torch.device,
-    report: Report,
-    watch: Watch | None,
-    begins: Callable[[], None],
-) -> nn.Module:
-    def build(folder: Path) -> None:
-        begins()
-        subset = biased_subset(faces, config.target, config.confounder, variant.counts, seed=seed)
-        treatment = None
-        if variant.scheme and regions and maps:
-            treatment = make_treatment(variant.scheme, regions, maps, device)
-        classifier = train_classifier(
-            subset.images,
-            subset.labels(config.target),
-            variant.training,
-            seed=seed,
-            device=device,
-            treatment=treatment,
-            epoch_done=partial(_report_epoch, report, variant.training.epochs, variant.name),
-            watch=watch,
-            keep=leave,
-        )
-        save_classifier(classifier, folder / _CLASSIFIER)
-
-    def leave(epochs: int, classifier: nn.Module) -> None:
-        if epochs in variant.passes:
-            shorter = {**key, "training": {**key["training"], "epochs": epochs}}
-            artifact("classifiers", shorter, lambda folder: save_classifier(classifier, folder / _CLASSIFIER))
-
-    key: dict[str, Any] = {
-        "faces": packing_key(faces),
-        "target": config.target,
-        "confounder": config.confounder,
-        "counts": variant.counts.model_dump(),
-        "seed": seed,
-        "training": variant.training.model_dump(mode="json"),
-        "device": device.type,
-        "scheme": variant.scheme.model_dump() if variant.scheme else None,
-        "maps": maps.key if variant.scheme and maps else None,
-    }
-    folder = artifact("classifiers", key, build)
-    return load_classifier(config.training.classifier, folder / _CLASSIFIER).to(device)
-
-
-def make_treatment(choice: SchemeChoice, regions: Regions, maps: Maps, device: torch.device) -> Treatment:
-    """Return a scheme ready for the subset that the maps belong to."""
-    scheme = find_scheme(choice.scheme, choice.noise_domain)
-    values: NDArray[np.floating] = maps.mean if scheme.scope == "general" else maps.each
-    chunks = (values,) if values.ndim == 2 else np.array_split(values, -(-len(values) // 512))
-    selected = [
-        select_pixels(torch.from_numpy(pixel_maps(chunk, regions.classifier)).to(device), choice.quantile)
-        for chunk in chunks
-    ]
-    return Treatment(
-        scheme, selected[0] if values.ndim == 2 else torch.cat(selected), maps.colour, choice.treat_probability
-    )
-
-
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
     """Write a table atomically."""
     with replacing(path) as temporary:
@@ -576,10 +426,6 @@ def _needs_regions(config: ExperimentConfig) -> bool:
     """Return whether a region classifier has to be trained: the drawn faces have theirs, at the default settings."""
     bundled = config.data == DEMO and config.regions == RegionTraining() and config.confounder in bundled_attributes()
     return bool(config.schemes) and not bundled
-
-
-def _report_epoch(report: Report, epochs: int, name: str, epoch: int, numbers: dict[str, float]) -> None:
-    report(epoch, epochs, f"{name}: epoch {epoch} of {epochs}, loss {numbers['loss']:.3f}", **numbers)
 
 
 def _evaluate(

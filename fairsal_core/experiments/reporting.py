@@ -136,6 +136,11 @@ class Report:
         )
         self._say(event, important=last)
 
+    def beside(self, stage: str, message: str, **numbers: SupportsFloat) -> None:
+        """Say what came of something that goes on within this stage but has a name, and curves, of its own."""
+        told = {name: float(value) for name, value in numbers.items()}
+        self._say(Event(time.time(), stage, self._reached, message, told), important=False)
+
     def _begin(self, name: str, begins: float, ends: float) -> None:
         self._name, self._begins, self._ends = name, begins, ends
         self._eta = Eta()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from fairsal_core.experiments import backwards, pipeline, store
+from fairsal_core.experiments import backwards, store, variants
 from fairsal_core.experiments import partner as partner_module
 from fairsal_core.experiments.config import parse_config
 from fairsal_core.experiments.partner import partner
@@ -50,7 +50,7 @@ def test_the_partner_trains_the_same_classifiers(
     tmp_path: Path, drawn_folder: Path, two_threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[int] = []
-    train = pipeline.train_classifier
+    train = variants.train_classifier
 
     def wait_for_the_partner(*args: Any, **options: Any) -> Any:
         trained.append(options["seed"])
@@ -61,7 +61,7 @@ def test_the_partner_trains_the_same_classifiers(
 
     monkeypatch.setattr(partner_module, "LEAST_IMAGES", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "train_classifier", wait_for_the_partner)
+        patch.setattr(variants, "train_classifier", wait_for_the_partner)
         shared = _run(tmp_path / "shared", drawn_folder, monkeypatch)
     assert trained == [3], store.log_tail(shared)  # the partner did the other two
     assert torch.get_num_threads() == 2
@@ -76,7 +76,7 @@ def test_the_partner_trains_the_same_classifiers(
             torch.set_num_threads(2)
 
     monkeypatch.setattr(partner_module, "LEAST_IMAGES", 10**9)
-    monkeypatch.setattr(pipeline, "train_classifier", with_one_thread)
+    monkeypatch.setattr(variants, "train_classifier", with_one_thread)
     alone = _run(tmp_path / "alone", drawn_folder, monkeypatch)
     for weights in (shared / "weights").iterdir():
         assert weights.read_bytes() == (alone / "weights" / weights.name).read_bytes(), weights.name

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,12 @@ from safetensors.torch import load_file
 
 from fairsal_core.classifiers import load_classifier
 from fairsal_core.errors import CancelledError, FairsalError
-from fairsal_core.experiments import pipeline
+from fairsal_core.experiments import pipeline, variants
 from fairsal_core.experiments.config import ExperimentConfig, parse_config
-from fairsal_core.experiments.pipeline import (
-    images_trained,
-    plan_variants,
-    run_experiment,
-    run_job,
-    share_out,
-    with_training,
-)
+from fairsal_core.experiments.pipeline import plan_variants, run_experiment, run_job, share_out
 from fairsal_core.experiments.reporting import Event, Report
 from fairsal_core.experiments.results import read_results
+from fairsal_core.experiments.variants import images_trained, with_training
 from fairsal_core.faces import CellCounts, FaceDataset, biased_subset, load_faces
 from fairsal_core.files import read_json
 from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
@@ -74,8 +69,8 @@ def calls() -> Iterator[list[str]]:
     """The names of the costly functions, each time the pipeline calls one."""
     seen: list[str] = []
 
-    def spy(name: str) -> Any:
-        function = getattr(pipeline, name)
+    def spy(module: ModuleType, name: str) -> Any:
+        function = getattr(module, name)
 
         def called(*args: Any, **options: Any) -> Any:
             seen.append(name)
@@ -84,8 +79,13 @@ def calls() -> Iterator[list[str]]:
         return called
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("train_region_classifier", "stream_maps", "train_classifier"):
-            patch.setattr(pipeline, name, spy(name))
+        for module, name in (
+            (pipeline, "train_region_classifier"),
+            (pipeline, "stream_maps"),
+            (variants, "train_classifier"),
+            (variants, "train_seeds"),
+        ):
+            patch.setattr(module, name, spy(module, name))
         yield seen
 
 
@@ -350,16 +350,16 @@ def test_a_shorter_reference_is_what_a_longer_one_passes(
     settings = {**SETTINGS, "data": done.config.data, "schemes": ["specific_mask@0.6", "general_noise@0.7"]}
     training = {**SETTINGS["training"], "epochs": 3}
     config = parse_config({**settings, "training": training, "mask_epochs": 2, "seeds": [11]})
-    variants = plan_variants(config, done.faces)
-    assert [variant.name for variant in with_training(variants)] == [
+    planned = plan_variants(config, done.faces)
+    assert [variant.name for variant in with_training(planned)] == [
         "original",
         "balanced",
         "specific_mask@0.6",
         "general_noise@0.7",
     ]
     size = config.counts.total
-    balanced = variants[1].counts.total
-    assert images_trained(config, variants) == 3 * (size + balanced) + 2 * size + 3 * size
+    balanced = planned[1].counts.total
+    assert images_trained(config, planned) == 3 * (size + balanced) + 2 * size + 3 * size
 
     calls.clear()
     (tmp_path / "passing").mkdir()
@@ -384,21 +384,67 @@ def test_a_shorter_reference_is_what_a_longer_one_passes(
 @pytest.mark.parametrize("halved", [False, True])
 def test_progress_is_shared_out_by_the_work(done: Done, halved: bool) -> None:
     config = done.config.model_copy(update={"seeds": (0, 1)})
-    variants = plan_variants(config, done.faces)
-    longer = variants[1].training.model_copy(update={"epochs": 5})
-    variants[1] = replace(variants[1], training=longer)
-    shares = share_out(config, variants, 0.8, halved)
+    planned = plan_variants(config, done.faces)
+    longer = planned[1].training.model_copy(update={"epochs": 5})
+    planned[1] = replace(planned[1], training=longer)
+    shares = share_out(config, planned, 0.8, halved)
     assert shares.regions + 2 * shares.maps + sum(shares.trainings.values()) == pytest.approx(0.8)
     ratio = shares.trainings[0, "balanced"] / shares.trainings[0, "original"]
-    assert ratio == 5 * variants[1].counts.total / variants[0].counts.total
+    assert ratio == 5 * planned[1].counts.total / planned[0].counts.total
     assert list(shares.trainings)[:2] == [(0, "original"), (0, "balanced")]
     assert len(shares.trainings) == (4 if halved else 8)  # all cost the same but `balanced`, which is among the first
 
 
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this machine be one on which seeds train faster together."""
+    monkeypatch.setattr(pipeline, "may_stack", lambda *about: True)
+    monkeypatch.setattr(variants, "faster_together", lambda lessons, *about: len(lessons) > 1)
+
+
+def test_seeds_of_a_variant_train_at_once_where_that_is_faster(
+    done: Done, calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _at_once(monkeypatch)
+    calls.clear()
+    training = {**SETTINGS["training"], "epochs": 2}
+    settings = {**SETTINGS, "data": done.config.data, "training": training, "mask_epochs": 1, "seeds": [0, 21, 22]}
+    events: list[Event] = []
+    run_experiment(parse_config(settings), tmp_path, Report(record=events.append))
+    # Four: original and balanced, whose first epoch is that of the mask's; the mask, which seed 0 has already; and noise.
+    assert calls == ["stream_maps"] * 2 + ["train_seeds"] * 4
+    assert set(read_results(tmp_path)["seed"].dropna()) >= {0, 21, 22}
+    for seed in (21, 22):
+        curve = [event.numbers for event in events if event.stage == f"original, seed {seed}" and event.numbers]
+        assert len(curve) == 2
+        assert {"loss", "gap", "images_per_second"} <= set(curve[0])
+    fractions = [event.fraction for event in events]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+
+    calls.clear()
+    (tmp_path / "again").mkdir()
+    run_experiment(parse_config(settings), tmp_path / "again", Report())
+    assert calls == []
+
+
+def test_without_memory_for_all_seeds_at_once_they_train_one_by_one(
+    done: Done, calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_much(*arguments: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    _at_once(monkeypatch)
+    monkeypatch.setattr(variants, "train_seeds", too_much)
+    calls.clear()
+    about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [31, 32]}
+    run_experiment(parse_config({**SETTINGS, **about}), tmp_path, Report())
+    assert calls == ["train_classifier"] * 2
+
+
 def test_plans_name_variants_once(done: Done) -> None:
-    variants = plan_variants(done.config, done.faces)
-    assert [variant.name for variant in variants] == VARIANTS
-    assert [variant.scheme is None for variant in variants] == [True, True, False, False]
+    planned = plan_variants(done.config, done.faces)
+    assert [variant.name for variant in planned] == VARIANTS
+    assert [variant.scheme is None for variant in planned] == [True, True, False, False]
 
 
 def test_drawn_faces_use_the_bundled_classifier_only_at_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,7 +459,7 @@ def test_drawn_faces_use_the_bundled_classifier_only_at_the_defaults(monkeypatch
 
 def out_of_memory_above(most: int) -> Any:
     """A device on which batches of more than `most` faces do not fit."""
-    train = pipeline.train_classifier
+    train = variants.train_classifier
 
     def train_on_it(images: Any, labels: Any, settings: Any, **options: Any) -> Any:
         if settings.batch_size > most:
@@ -426,7 +472,7 @@ def out_of_memory_above(most: int) -> Any:
 def test_too_little_memory_halves_the_batch_and_says_so(
     done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pipeline, "train_classifier", out_of_memory_above(10))
+    monkeypatch.setattr(variants, "train_classifier", out_of_memory_above(10))
     about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [0]}
     asked = parse_config({**SETTINGS, **about, "training": {"epochs": 1, "batch_size": 40, "learning_rate": 1e-3}})
     events: list[Event] = []
@@ -446,7 +492,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(
 def test_too_little_memory_for_any_batch_says_what_to_change(
     done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "train_classifier", out_of_memory_above(1))
+    monkeypatch.setattr(variants, "train_classifier", out_of_memory_above(1))
     about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [7]}
     with pytest.raises(FairsalError, match="not enough memory on cpu for batches of 10: free some, or use cpu"):
         run_experiment(parse_config({**SETTINGS, **about}), tmp_path, Report())

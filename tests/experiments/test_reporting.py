@@ -61,6 +61,19 @@ def test_the_time_left_follows_the_pace_of_this_stage(clock: list[float]) -> Non
     assert shown[-1].eta_seconds is None
 
 
+def test_what_goes_on_beside_a_stage_has_its_own_name() -> None:
+    heard: list[Event] = []
+    report = Report(record=heard.append)
+    report.stage("original, all seeds", share=0.5)
+    report(1, 2, "epoch 1")
+    report.beside("original, seed 3", "epoch 1", loss=0.25)
+    report(2, 2, "epoch 2")
+    assert [(event.stage, event.fraction, dict(event.numbers)) for event in heard[-2:]] == [
+        ("original, seed 3", 0.25, {"loss": 0.25}),
+        ("original, all seeds", 0.5, {}),
+    ]
+
+
 def test_the_fraction_stays_between_0_and_1() -> None:
     shown: list[Event] = []
     report = Report(show=shown.append)
