@@ -115,7 +115,7 @@ def faster_together(lessons: Sequence[Lesson], settings: ClassifierTraining, dev
         at_once = paces[-1]
         first = tried[0]
         train_classifier(first.images, first.labels, short, seed=0, device=device, epoch_done=first.epoch_done)
-    except torch.OutOfMemoryError:
+    except RuntimeError:  # too little memory, or an operation that cannot be stacked on this device
         return False
     return at_once > paces[-1]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -128,11 +129,9 @@ def test_what_is_faster_is_tried_on_the_device(
     large = settings.model_copy(update={"classifier": "resnet18"})
     assert not faster_together(lessons, large, torch.device("cuda"))
 
-    def too_much(*arguments: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(seeds, "train_seeds", too_much)
-    assert not faster_together(lessons, settings, torch.device("cuda"))
+    for reason in (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("vmap: no batching rule")):
+        monkeypatch.setattr(seeds, "train_seeds", Mock(side_effect=reason))
+        assert not faster_together(lessons, settings, torch.device("cuda"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
