@@ -130,9 +130,9 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
             report.stage(f"attribution maps, seed {seed}", share=shares.maps)
             maps[seed] = maps_of(config, seed, faces, regions, report)
         for variant in with_training(variants):
-            own = [shares.trainings.pop((seed, variant.name), 0.0) for seed in config.seeds]
-            report.stage(f"{variant.name}, all seeds", share=sum(own))
-            train_seeds_of(config, variant, faces, regions, maps, device, report, watch)
+            share = sum(shares.trainings[seed, variant.name] for seed in config.seeds)
+            if train_seeds_of(config, variant, faces, regions, maps, device, report, share, watch):
+                shares.trainings.update({(seed, variant.name): 0.0 for seed in config.seeds})
     with partner(run, images, device.type) as call_partner:
         for seed in config.seeds:
             if seed not in maps:

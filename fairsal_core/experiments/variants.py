@@ -206,18 +206,20 @@ def train_seeds_of(
     maps: Mapping[int, Maps | None],
     device: torch.device,
     report: Report,
+    share: float,
     watch: Watch | None = None,
-) -> None:
+) -> bool:
     """Train the seeds of a variant at once if that is faster on this device, and leave them for `train_variant` to find.
 
-    Seeds that are in the cache already are left out. Where the device has too little memory, nothing is trained.
+    Seeds that are in the cache already are left out. Returns whether it trained: not where one by one is faster, nor where
+    the device has too little memory. The stage is a `share` of the run's progress.
     """
     keys = {seed: classifier_key(config, variant, seed, faces, maps[seed], device) for seed in config.seeds}
     missing = [seed for seed in config.seeds if not is_made(_STAGE, keys[seed])]
     epochs, taken = variant.training.epochs, iter(range(1, 1 + len(missing) * variant.training.epochs))
 
     def tell(seed: int, epoch: int, numbers: dict[str, float]) -> None:
-        said = f"{variant.name}: epoch {epoch} of {epochs}, loss {numbers['loss']:.3f}"
+        said = _epoch_done(variant.name, epoch, epochs, numbers)
         report.beside(f"{variant.name}, seed {seed}", said, **numbers)
         report(next(taken), len(missing) * epochs, said)
 
@@ -226,14 +228,16 @@ def train_seeds_of(
         for seed in missing
     ]
     if not faster_together(lessons, variant.training, device):
-        return
+        return False
+    report.stage(f"{variant.name}, all seeds", share=share)
     try:
         classifiers = train_seeds(lessons, variant.training, device)
     except torch.OutOfMemoryError:
         torch.cuda.empty_cache()
-        return
+        return False
     for seed, classifier in zip(missing, classifiers, strict=True):
         artifact(_STAGE, keys[seed], partial(_save, classifier))
+    return True
 
 
 def _save(classifier: nn.Module, folder: Path) -> None:
@@ -255,4 +259,8 @@ def make_treatment(choice: SchemeChoice, regions: Regions, maps: Maps, device: t
 
 
 def _report_epoch(report: Report, epochs: int, name: str, epoch: int, numbers: dict[str, float]) -> None:
-    report(epoch, epochs, f"{name}: epoch {epoch} of {epochs}, loss {numbers['loss']:.3f}", **numbers)
+    report(epoch, epochs, _epoch_done(name, epoch, epochs, numbers), **numbers)
+
+
+def _epoch_done(name: str, epoch: int, epochs: int, numbers: dict[str, float]) -> str:
+    return f"{name}: epoch {epoch} of {epochs}, loss {numbers['loss']:.3f}"

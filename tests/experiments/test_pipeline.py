@@ -427,6 +427,18 @@ def test_seeds_of_a_variant_train_at_once_where_that_is_faster(
     assert calls == []
 
 
+def test_progress_waits_for_the_training_where_seeds_train_one_by_one(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "may_stack", lambda *about: True)
+    about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [33, 34]}
+    events: list[Event] = []
+    run_experiment(parse_config({**SETTINGS, **about}), tmp_path, Report(record=events.append))
+    begun = {event.stage: event.fraction for event in reversed(events)}
+    assert begun["original, seed 33"] == pytest.approx(0.08)
+    assert begun["original, seed 34"] == pytest.approx(0.08 + 0.45)
+
+
 def test_without_memory_for_all_seeds_at_once_they_train_one_by_one(
     done: Done, calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
