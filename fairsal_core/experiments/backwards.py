@@ -12,7 +12,7 @@ from fairsal_core.device import pick_device
 from fairsal_core.errors import CancelledError
 from fairsal_core.experiments import store
 from fairsal_core.experiments.config import ExperimentConfig, parse_config
-from fairsal_core.experiments.pipeline import find_regions, find_validation, maps_of, plan_variants, watch_cells
+from fairsal_core.experiments.pipeline import find_validation, maps_of, plan_variants, set_up
 from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.variants import train_variant, with_training
 from fairsal_core.faces import load_faces
@@ -28,17 +28,14 @@ def main(argv: Sequence[str]) -> None:
 
 def train_backwards(config: ExperimentConfig, report: Report) -> None:
     """Train the variants of an experiment from the last seed's last on, and leave them to the run that wants them."""
-    device = pick_device(config.device)
     faces = load_faces(config.data, report)
     variants = plan_variants(config, faces)
-    validation = find_validation(config, faces)
-    regions = find_regions(config, faces, device, report) if config.schemes else None
+    experiment = set_up(config, faces, find_validation(config, faces), pick_device(config.device), report)
     for seed in reversed(config.seeds):
-        maps = maps_of(config, seed, faces, regions, report)
+        maps = maps_of(experiment, seed, share=0.0)
         for variant in reversed(with_training(variants)):
             report.stage(f"{variant.name}, seed {seed}", share=0.0)
-            watch = watch_cells(config, validation) if validation else None
-            train_variant(config, variant, seed, faces, regions, maps, device, report, watch)
+            train_variant(experiment, variant, seed, maps)
 
 
 if __name__ == "__main__":

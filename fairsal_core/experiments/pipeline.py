@@ -44,6 +44,7 @@ from fairsal_core.experiments.reporting import Report
 from fairsal_core.experiments.results import CLEAN, PREDICTIONS, RESULTS, THRESHOLD, TREATED, VALIDATION, results_table
 from fairsal_core.experiments.roi_choice import check_roi
 from fairsal_core.experiments.variants import (
+    Experiment,
     Maps,
     Regions,
     Variant,
@@ -89,6 +90,8 @@ _VALIDATION_PER_CELL = 200
 _REGION_WORK = _MAP_WORK = 3.5
 _WATCHED_PER_CELL = 16  # between epochs: enough to see a cell fall behind, in a twentieth of a second
 
+Judged = dict[str, pd.DataFrame]  # predictions of one classifier: file of the run directory -> table
+
 
 def run_job(config: dict[str, Any], run: Path, report: Report) -> None:
     """Run the experiment that a run directory's config describes: the entry point of the worker."""
@@ -117,70 +120,96 @@ def run_experiment(config: ExperimentConfig, run: Path, report: Report) -> None:
     images = images_trained(config, variants)
     shares = share_out(config, variants, 0.9 - explaining, has_partner(images, device.type))
     report.stage("region classifier", share=shares.regions)
-    regions = find_regions(config, faces, device, report) if config.schemes else None
-    chosen_by = validation if config.several_quantiles or config.mitigation else None
-    judge_on = {PREDICTIONS: test, **({VALIDATION: chosen_by} if chosen_by else {})}
-    judged: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
-    outcomes: list[MethodOutcome] = []
-    mitigated: dict[str, list[pd.DataFrame]] = {name: [] for name in judge_on}
+    experiment = set_up(config, faces, validation, device, report)
+    judge_on = {PREDICTIONS: test}
+    if validation is not None and (config.several_quantiles or config.mitigation):
+        judge_on[VALIDATION] = validation
+
     maps: dict[int, Maps | None] = {}
-    watch = watch_cells(config, validation) if validation else None
     if may_stack(config.training, device) and len(config.seeds) > 1:
-        for seed in config.seeds:
-            report.stage(f"attribution maps, seed {seed}", share=shares.maps)
-            maps[seed] = maps_of(config, seed, faces, regions, report)
-        for variant in with_training(variants):
-            share = sum(shares.trainings[seed, variant.name] for seed in config.seeds)
-            if train_seeds_of(config, variant, faces, regions, maps, device, report, share, watch):
-                shares.trainings.update({(seed, variant.name): 0.0 for seed in config.seeds})
+        maps = {seed: maps_of(experiment, seed, shares.maps) for seed in config.seeds}
+        shares = _train_at_once(experiment, variants, maps, shares)
+    judged: list[Judged] = []
     with partner(run, images, device.type) as call_partner:
         for seed in config.seeds:
             if seed not in maps:
-                report.stage(f"attribution maps, seed {seed}", share=shares.maps)
-                maps[seed] = maps_of(config, seed, faces, regions, report)
+                maps[seed] = maps_of(experiment, seed, shares.maps)
             for variant in variants:
                 report.stage(f"{variant.name}, seed {seed}", share=shares.trainings.get((seed, variant.name), 0.0))
-                classifier = train_variant(
-                    config, variant, seed, faces, regions, maps[seed], device, report, watch, call_partner
-                )
+                classifier = train_variant(experiment, variant, seed, maps[seed], call_partner)
                 save_classifier(classifier, _weights(run, variant, seed))
-                for name, held_out in judge_on.items():
-                    judged[name] += list(
-                        _evaluate(config, variant, seed, classifier, held_out, regions, maps[seed], device)
-                    )
+                judged.append(_judge(experiment, variant, seed, classifier, maps[seed], judge_on))
     if first := maps[config.seeds[0]]:
         np.save(run / "mean_map.npy", first.mean)
 
-    for seed, choice in product(config.seeds, config.mitigation):
-        report.stage(f"{choice.name}, seed {seed}", share=shares.method)
+    shown: list[str] = []
+    if config.mitigation:
         assert validation is not None  # plan_variants has seen to it
-        original = _weights(run, variants[0], seed)
-        fit = mitigation_split(config, faces, seed)
-        outcome = apply_method(config, choice, seed, original, fit, validation, device, report)
-        outcomes.append(outcome)
-        classifier = load_classifier(config.training.classifier, classifier_of(outcome, original)).to(device)
-        variant = replace(variants[0], name=choice.name)
-        for name, held_out in judge_on.items():
-            mitigated[name] += list(_evaluate(config, variant, seed, classifier, held_out, regions, maps[seed], device))
-
-    shown = shown_variants(outcomes)
-    if outcomes:
-        fit_counts = CellCounts.of(mitigation_split(config, faces, config.seeds[0]), config.target, config.confounder)
-        write_outcomes(run, outcomes, {"fit": fit_counts.model_dump(), "validation": len(validation or ())})
-        store_classifiers(run, outcomes, {seed: _weights(run, variants[0], seed) for seed in config.seeds})
-        for name, parts in mitigated.items():
-            judged[name] += [part for part in parts if part["variant"].iloc[0] in shown]
-
+        outcomes, mitigated = _mitigate(experiment, variants[0], validation, maps, judge_on, run, shares.method)
+        shown = shown_variants(outcomes)
+        judged += [tables for outcome, tables in zip(outcomes, mitigated, strict=True) if outcome.variant in shown]
     if explaining:
         names = [*(variant.name for variant in variants), *shown]
         explain_variants(config, config.attention, test, names, run, device, report, explaining)
 
     report.stage("results", share=1.0)  # all that is left
-    for name, parts in judged.items():
-        write_parquet(pd.concat(parts, ignore_index=True), run / name)
-    table = pd.concat(judged[PREDICTIONS], ignore_index=True)
-    write_parquet(results_table(table, config.target, config.confounder), run / RESULTS)
+    predictions = {name: pd.concat([tables[name] for tables in judged], ignore_index=True) for name in judge_on}
+    for name, table in predictions.items():
+        write_parquet(table, run / name)
+    write_parquet(results_table(predictions[PREDICTIONS], config.target, config.confounder), run / RESULTS)
     report(1, 1, "Done")
+
+
+def set_up(
+    config: ExperimentConfig,
+    faces: FaceDataset,
+    validation: FaceDataset | None,
+    device: torch.device,
+    report: Report,
+) -> Experiment:
+    """Return what an experiment's trainings share; its region classifier is trained first where it needs one."""
+    regions = find_regions(config, faces, device, report) if config.schemes else None
+    watch = watch_cells(config, validation) if validation else None
+    return Experiment(config, faces, regions, device, report, watch)
+
+
+def _train_at_once(
+    experiment: Experiment, variants: list[Variant], maps: dict[int, Maps | None], shares: "Shares"
+) -> "Shares":
+    """Train all seeds of each variant where that is faster; return the shares without those of what it trained."""
+    left = dict(shares.trainings)
+    for variant in with_training(variants):
+        own = [(seed, variant.name) for seed in experiment.config.seeds]
+        if train_seeds_of(experiment, variant, maps, sum(left[key] for key in own)):
+            left |= dict.fromkeys(own, 0.0)
+    return shares._replace(trainings=left)
+
+
+def _mitigate(
+    experiment: Experiment,
+    original: Variant,
+    validation: FaceDataset,
+    maps: dict[int, Maps | None],
+    judge_on: dict[str, FaceDataset],
+    run: Path,
+    share: float,
+) -> tuple[list[MethodOutcome], list[Judged]]:
+    """Apply every method to the original of every seed; each is a `share` of the progress. Return what came of them."""
+    config, faces, device = experiment.config, experiment.faces, experiment.device
+    outcomes, judged = [], []
+    for seed, choice in product(config.seeds, config.mitigation):
+        experiment.report.stage(f"{choice.name}, seed {seed}", share=share)
+        weights = _weights(run, original, seed)
+        fit = mitigation_split(config, faces, seed)
+        outcome = apply_method(config, choice, seed, weights, fit, validation, device, experiment.report)
+        classifier = load_classifier(config.training.classifier, classifier_of(outcome, weights)).to(device)
+        variant = replace(original, name=choice.name)
+        outcomes.append(outcome)
+        judged.append(_judge(experiment, variant, seed, classifier, maps[seed], judge_on))
+    fit_counts = CellCounts.of(mitigation_split(config, faces, config.seeds[0]), config.target, config.confounder)
+    write_outcomes(run, outcomes, {"fit": fit_counts.model_dump(), "validation": len(validation)})
+    store_classifiers(run, outcomes, {seed: _weights(run, original, seed) for seed in config.seeds})
+    return outcomes, judged
 
 
 class Shares(NamedTuple):
@@ -218,14 +247,14 @@ def share_out(config: ExperimentConfig, variants: list[Variant], whole: float, h
     )
 
 
-def maps_of(
-    config: ExperimentConfig, seed: int, faces: FaceDataset, regions: Regions | None, report: Report
-) -> Maps | None:
-    """Return the region maps of the biased subset of a seed; None without a region classifier."""
-    if regions is None:
+def maps_of(experiment: Experiment, seed: int, share: float) -> Maps | None:
+    """Return the region maps of a seed's biased subset, a `share` of the progress; None without a region classifier."""
+    config, faces = experiment.config, experiment.faces
+    experiment.report.stage(f"attribution maps, seed {seed}", share=share)
+    if experiment.regions is None:
         return None
     biased = biased_subset(faces, config.target, config.confounder, config.counts, seed=seed)
-    return make_maps(regions, biased, config.measure, faces, report)
+    return make_maps(experiment.regions, biased, config.measure, faces, experiment.report)
 
 
 def _weights(run: Path, variant: Variant, seed: int) -> Path:
@@ -428,38 +457,39 @@ def _needs_regions(config: ExperimentConfig) -> bool:
     return bool(config.schemes) and not bundled
 
 
-def _evaluate(
-    config: ExperimentConfig,
+def _judge(
+    experiment: Experiment,
     variant: Variant,
     seed: int,
     classifier: nn.Module,
-    test: FaceDataset,
-    regions: Regions | None,
     maps: Maps | None,
-    device: torch.device,
-) -> Iterator[pd.DataFrame]:
-    """Give the predictions on clean test images, and on those treated by the general map of each scheme that matters."""
-    about = {
-        "variant": variant.name,
-        "seed": seed,
-        "face": test.names.to_numpy(),
-        "target": test.labels(config.target),
-        "confounder": test.labels(config.confounder),
-    }
-    images = test.images
-    groups = test.labels(config.confounder)
+    judge_on: dict[str, FaceDataset],
+) -> Judged:
+    """Return the predictions on clean faces, and on those treated by the general map of each scheme that matters."""
+    config, regions = experiment.config, experiment.regions
 
-    def judged(evaluation: str, treated_by: str, scores: NDArray[np.float32]) -> pd.DataFrame:
-        table = pd.DataFrame({**about, "evaluation": evaluation, "treated_by": treated_by, "score": scores})
-        return table.assign(decision=decisions(classifier, scores, groups)) if has_thresholds(classifier) else table
+    def tables(test: FaceDataset) -> Iterator[pd.DataFrame]:
+        images, groups = test.images, test.labels(config.confounder)
+        about = {
+            "variant": variant.name,
+            "seed": seed,
+            "face": test.names.to_numpy(),
+            "target": test.labels(config.target),
+            "confounder": groups,
+        }
 
-    yield judged(CLEAN, "", predict_scores(classifier, images))
-    if regions is None or maps is None:
-        return
-    for choice in variant.treated_by:
-        treatment = make_treatment(choice, regions, maps, device)
-        scores = predict_scores(classifier, images, treatment, seed)
-        yield judged(TREATED, choice.name, scores)
+        def judged(evaluation: str, treated_by: str, scores: NDArray[np.float32]) -> pd.DataFrame:
+            table = pd.DataFrame({**about, "evaluation": evaluation, "treated_by": treated_by, "score": scores})
+            return table.assign(decision=decisions(classifier, scores, groups)) if has_thresholds(classifier) else table
+
+        yield judged(CLEAN, "", predict_scores(classifier, images))
+        if regions is None or maps is None:
+            return
+        for choice in variant.treated_by:
+            treatment = make_treatment(choice, regions, maps, experiment.device)
+            yield judged(TREATED, choice.name, predict_scores(classifier, images, treatment, seed))
+
+    return {name: pd.concat(tables(test), ignore_index=True) for name, test in judge_on.items()}
 
 
 def _describe_subsets(

@@ -82,6 +82,34 @@ class Maps:
     key: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Experiment:
+    """What all trainings of an experiment share.
+
+    Attributes
+    ----------
+    config : ExperimentConfig
+        What was asked for.
+    faces : FaceDataset
+        All of them.
+    regions : Regions, optional
+        The confounder's; None without a scheme.
+    device : torch.device
+        Where to train.
+    report : Report
+        Told how far it is.
+    watch : Watch, optional
+        Judges a classifier between epochs.
+    """
+
+    config: ExperimentConfig
+    faces: FaceDataset
+    regions: Regions | None
+    device: torch.device
+    report: Report
+    watch: Watch | None = None
+
+
 def images_trained(config: ExperimentConfig, variants: list[Variant]) -> int:
     """Return how many images all trainings see together: faces, epochs, variants and seeds."""
     own = with_training(variants)
@@ -95,15 +123,10 @@ def with_training(variants: list[Variant]) -> list[Variant]:
 
 
 def train_variant(
-    config: ExperimentConfig,
+    experiment: Experiment,
     variant: Variant,
     seed: int,
-    faces: FaceDataset,
-    regions: Regions | None,
     maps: Maps | None,
-    device: torch.device,
-    report: Report,
-    watch: Watch | None = None,
     begins: Callable[[], None] = lambda: None,
 ) -> nn.Module:
     """Return the trained classifier of a variant and seed; `begins` is called if it has to be trained now.
@@ -117,105 +140,81 @@ def train_variant(
         If not even batches of `_LEAST_BATCH` fit.
     """
     try:
-        return _train_variant(config, variant, seed, faces, regions, maps, device, report, watch, begins)
+        return _train_variant(experiment, variant, seed, maps, begins)
     except torch.OutOfMemoryError as error:
-        batch = variant.training.batch_size // 2
+        device, batch = experiment.device, variant.training.batch_size // 2
         if batch < _LEAST_BATCH:
             raise FairsalError(
                 f"There is not enough memory on {device} for batches of {variant.training.batch_size}: free some, or use cpu."
             ) from error
     said = f"{variant.name}: too little memory on {device}, so trained in batches of {batch}, not {2 * batch}."
     print(said)
-    report(0, 1, said, batch_size=batch)
+    experiment.report(0, 1, said, batch_size=batch)
     if device.type == "cuda":
         torch.cuda.empty_cache()
     smaller = replace(variant, training=variant.training.model_copy(update={"batch_size": batch}))
-    return train_variant(config, smaller, seed, faces, regions, maps, device, report, watch, begins)
+    return train_variant(experiment, smaller, seed, maps, begins)
 
 
 def _train_variant(
-    config: ExperimentConfig,
-    variant: Variant,
-    seed: int,
-    faces: FaceDataset,
-    regions: Regions | None,
-    maps: Maps | None,
-    device: torch.device,
-    report: Report,
-    watch: Watch | None,
-    begins: Callable[[], None],
+    experiment: Experiment, variant: Variant, seed: int, maps: Maps | None, begins: Callable[[], None]
 ) -> nn.Module:
+    device = experiment.device
+
     def build(folder: Path) -> None:
         begins()
-        epoch_done = partial(_report_epoch, report, variant.training.epochs, variant.name)
-        lesson = lesson_of(config, variant, seed, faces, regions, maps, device, epoch_done, watch)
+        epoch_done = partial(_report_epoch, experiment.report, variant.training.epochs, variant.name)
+        lesson = lesson_of(experiment, variant, seed, maps, epoch_done)
         _save(train_classifier(settings=variant.training, device=device, **vars(lesson)), folder)
 
-    folder = artifact(_STAGE, classifier_key(config, variant, seed, faces, maps, device), build)
-    return load_classifier(config.training.classifier, folder / _CLASSIFIER).to(device)
+    folder = artifact(_STAGE, classifier_key(experiment, variant, seed, maps), build)
+    return load_classifier(variant.training.classifier, folder / _CLASSIFIER).to(device)
 
 
-def classifier_key(
-    config: ExperimentConfig, variant: Variant, seed: int, faces: FaceDataset, maps: Maps | None, device: torch.device
-) -> dict[str, Any]:
+def classifier_key(experiment: Experiment, variant: Variant, seed: int, maps: Maps | None) -> dict[str, Any]:
     """Return all that the trained classifier of a variant and seed depends on."""
+    config = experiment.config
     return {
-        "faces": packing_key(faces),
+        "faces": packing_key(experiment.faces),
         "target": config.target,
         "confounder": config.confounder,
         "counts": variant.counts.model_dump(),
         "seed": seed,
         "training": variant.training.model_dump(mode="json"),
-        "device": device.type,
+        "device": experiment.device.type,
         "scheme": variant.scheme.model_dump() if variant.scheme else None,
         "maps": maps.key if variant.scheme and maps else None,
     }
 
 
 def lesson_of(
-    config: ExperimentConfig,
-    variant: Variant,
-    seed: int,
-    faces: FaceDataset,
-    regions: Regions | None,
-    maps: Maps | None,
-    device: torch.device,
-    epoch_done: EpochDone | None = None,
-    watch: Watch | None = None,
+    experiment: Experiment, variant: Variant, seed: int, maps: Maps | None, epoch_done: EpochDone | None = None
 ) -> Lesson:
     """Return what a variant learns from with this seed; the shorter variants that it passes are left in the cache."""
-    subset = biased_subset(faces, config.target, config.confounder, variant.counts, seed=seed)
+    config = experiment.config
+    subset = biased_subset(experiment.faces, config.target, config.confounder, variant.counts, seed=seed)
     treatment = None
-    if variant.scheme and regions and maps:
-        treatment = make_treatment(variant.scheme, regions, maps, device)
+    if variant.scheme and experiment.regions and maps:
+        treatment = make_treatment(variant.scheme, experiment.regions, maps, experiment.device)
 
     def leave(epochs: int, classifier: nn.Module) -> None:
         if epochs in variant.passes:
             training = variant.training.model_copy(update={"epochs": epochs})
-            shorter = classifier_key(config, replace(variant, training=training), seed, faces, maps, device)
+            shorter = classifier_key(experiment, replace(variant, training=training), seed, maps)
             artifact(_STAGE, shorter, partial(_save, classifier))
 
-    return Lesson(subset.images, subset.labels(config.target), seed, treatment, epoch_done, watch, leave)
+    return Lesson(subset.images, subset.labels(config.target), seed, treatment, epoch_done, experiment.watch, leave)
 
 
-def train_seeds_of(
-    config: ExperimentConfig,
-    variant: Variant,
-    faces: FaceDataset,
-    regions: Regions | None,
-    maps: Mapping[int, Maps | None],
-    device: torch.device,
-    report: Report,
-    share: float,
-    watch: Watch | None = None,
-) -> bool:
+def train_seeds_of(experiment: Experiment, variant: Variant, maps: Mapping[int, Maps | None], share: float) -> bool:
     """Train the seeds of a variant at once if that is faster on this device, and leave them for `train_variant` to find.
 
     Seeds that are in the cache already are left out. Returns whether it trained: not where one by one is faster, nor where
     the device has too little memory. The stage is a `share` of the run's progress.
     """
-    keys = {seed: classifier_key(config, variant, seed, faces, maps[seed], device) for seed in config.seeds}
-    missing = [seed for seed in config.seeds if not is_made(_STAGE, keys[seed])]
+    device, report = experiment.device, experiment.report
+    keys = {seed: classifier_key(experiment, variant, seed, maps[seed]) for seed in experiment.config.seeds}
+    missing = [seed for seed, key in keys.items() if not is_made(_STAGE, key)]
     epochs, taken = variant.training.epochs, iter(range(1, 1 + len(missing) * variant.training.epochs))
 
     def tell(seed: int, epoch: int, numbers: dict[str, float]) -> None:
@@ -223,10 +222,7 @@ def train_seeds_of(
         report.beside(f"{variant.name}, seed {seed}", said, **numbers)
         report(next(taken), len(missing) * epochs, said)
 
-    lessons = [
-        lesson_of(config, variant, seed, faces, regions, maps[seed], device, partial(tell, seed), watch)
-        for seed in missing
-    ]
+    lessons = [lesson_of(experiment, variant, seed, maps[seed], partial(tell, seed)) for seed in missing]
     if not faster_together(lessons, variant.training, device):
         return False
     report.stage(f"{variant.name}, all seeds", share=share)

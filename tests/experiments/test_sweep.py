@@ -104,10 +104,10 @@ def test_a_trial_that_fails_leaves_the_others_alone(
 ) -> None:
     train = pipeline.train_variant
 
-    def fails_for_one(config: Any, *rest: Any) -> Any:
-        if config.seeds == (7,):
+    def fails_for_one(experiment: Any, *rest: Any) -> Any:
+        if experiment.config.seeds == (7,):
             raise ValueError("no luck")
-        return train(config, *rest)
+        return train(experiment, *rest)
 
     monkeypatch.setattr(pipeline, "train_variant", fails_for_one)
     config = a_sweep(drawn_folder, trials=[{"seeds": [7]}, {"seeds": [8]}])
