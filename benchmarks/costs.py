@@ -23,7 +23,14 @@ from torch import Tensor, nn
 
 from fairsal_core.device import pick_device
 from fairsal_core.faces import decode_image, load_faces, to_square
-from fairsal_core.regions import PatchGrid, RegionClassifier, RegionTraining, region_maps, train_region_classifier
+from fairsal_core.regions import (
+    REGION_PRESETS,
+    PatchGrid,
+    RegionClassifier,
+    RegionTraining,
+    region_maps,
+    train_region_classifier,
+)
 from fairsal_core.regions.classifier import build_network
 
 SETS = {"CelebA": 202_599, "10 million": 10_000_000, "1 billion": 1_000_000_000}
@@ -63,13 +70,16 @@ def rates(source: Path, device: torch.device, count: int, repeats: int) -> dict[
 
     found: dict[str, Any] = {"packed": rate(count, decode, repeats, time.process_time)}
     for network, batch in BATCHES.items():
-        settings = RegionTraining(
-            network=network,
-            per_side=49 if network == "dense" else 13,  # its step trains one patch of a face, whatever there are
-            images=count,
-            batch_size=min(batch, count),
-            warm_up=0,
-            validation_images=1,
+        settings = RegionTraining.model_validate(
+            {
+                **REGION_PRESETS["every_patch"],
+                "network": network,
+                "per_side": 49 if network == "dense" else 13,  # its step trains one patch of a face, whatever there are
+                "images": count,
+                "batch_size": min(batch, count),
+                "warm_up": 0,
+                "validation_images": 1,
+            }
         )
         found[f"trained_{network}"] = trained_rate(faces, attribute, settings, device, repeats)
         found[f"mapped_{network}"] = mapped_rate(network, faces.images, device, repeats)

@@ -15,9 +15,9 @@ import numpy as np
 
 from benchmarks.parts import share_in_part
 from fairsal_core.device import pick_device
-from fairsal_core.experiments import trained_regions
+from fairsal_core.experiments import region_stage
 from fairsal_core.faces import PART_OF, FaceDataset, load_faces
-from fairsal_core.regions import RegionClassifier, RegionTraining, confidence, mean_map, pixel_maps
+from fairsal_core.regions import REGION_PRESETS, RegionClassifier, RegionTraining, confidence, mean_map, pixel_maps
 from fairsal_core.regions.training import patch_logits
 
 
@@ -69,25 +69,29 @@ def main() -> None:
     options = parser.parse_args()
     faces, device = load_faces(options.data), pick_device(options.device)
     shared = {
+        **REGION_PRESETS["every_patch"],
+        "training_stride": None,  # of `dense` alone
         "images": options.images,
         "validation_images": options.validation_images,
         "temperature_scaling": options.temperature_scaling,
     }
-    dense = RegionTraining(**shared, epochs=options.epochs)
-    paper = RegionTraining(
-        **shared,
-        network="resnet18",
-        epochs=options.resnet_epochs,
-        batch_size=64,
-        learning_rate=1e-3,
-        width=options.width,
-        per_side=options.per_side,
+    dense = RegionTraining.model_validate({**shared, "training_stride": 2, "epochs": options.epochs})
+    paper = RegionTraining.model_validate(
+        {
+            **shared,
+            "network": "resnet18",
+            "epochs": options.resnet_epochs,
+            "batch_size": 64,
+            "learning_rate": 1e-3,
+            "width": options.width,
+            "per_side": options.per_side,
+        }
     )
     rows = {}
     for attribute in options.attributes:
         both = []
         for settings in (dense, paper):
-            path, _ = trained_regions(faces, attribute, settings, device)
+            path = region_stage(faces, attribute, settings, device).make()
             both.append(RegionClassifier.load(path).to(device))
         rows[attribute] = compare(both[0], both[1], faces, options.measures)
         if faces.parts_folder is not None:

@@ -25,8 +25,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
-from fairsal_core.experiments import cancel, load_run, parse_config, start
 from fairsal_core.faces import load_faces
+from fairsal_core.runs import cancel, load_run, start
+from fairsal_core.settings import parse_config
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("", "attribution", "training", "comparison", "methods")

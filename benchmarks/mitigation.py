@@ -19,13 +19,14 @@ import time
 import pandas as pd
 import torch
 
-from fairsal_core.classifiers import ClassifierTraining, train_classifier
-from fairsal_core.experiments import ExperimentConfig, over_all_seeds, read_attention, read_results, run_path
-from fairsal_core.experiments.mitigate import mitigation_split
-from fairsal_core.experiments.pipeline import find_validation
+from fairsal_core.classifiers import ClassifierTraining, TrainingTask, train_classifier
+from fairsal_core.experiments.planning import find_validation, mitigation_split
 from fairsal_core.faces import FaceDataset, biased_subset, load_faces
 from fairsal_core.mitigation import METHODS, LabelledFaces, mitigate
 from fairsal_core.mitigation.search import judge_classifier
+from fairsal_core.results import over_all_seeds, read_attention, read_results
+from fairsal_core.runs import run_path
+from fairsal_core.settings import ExperimentConfig
 
 GOAL_SECONDS = 90.0
 
@@ -42,7 +43,7 @@ def time_methods(data: str, methods: list[str], count: int, epochs: int) -> dict
     training = ClassifierTraining(epochs=epochs)
     started = time.perf_counter()
     classifier = train_classifier(
-        subset.images, subset.labels(config.target), training, seed=0, device=torch.device("cpu")
+        TrainingTask(subset.images, subset.labels(config.target), 0), training, torch.device("cpu")
     )
     trained = time.perf_counter() - started
     held_out = find_validation(config, faces)

@@ -2,7 +2,7 @@
 
 The first page is opened in a server that has just become healthy, with an empty browser cache; the time runs until
 everything on it is drawn. A rerun is a step of the gallery's page on Comparison, with twelve faces, and a step to the
-next face on Attribution, with two maps; the time runs from the key press until the new pictures are painted.
+next face, and another quantile, on Attribution; the time runs from the key press until the new pictures are painted.
 """
 
 import argparse
@@ -69,12 +69,12 @@ def first_page(page: Page, address: str) -> dict[str, float]:
     return {"heading_s": round(heading, 2), "whole_s": round(time.perf_counter() - started, 2)}
 
 
-def step(page: Page, field: str, watched: str) -> float:
-    """Step a number field up and return the seconds until the watched pictures are others and painted."""
+def step(page: Page, field: str, watched: str, keys: tuple[str, ...] = ("ArrowUp", "Enter")) -> float:
+    """Press keys in a field, and return the seconds until the watched pictures are others and painted."""
     before = page.evaluate("s => [...document.querySelectorAll(s)].map(i => i.src).join()", watched)
     started = time.perf_counter()
-    page.locator(f"{field} input").press("ArrowUp")
-    page.locator(f"{field} input").press("Enter")
+    for key in keys:
+        page.locator(field).press(key)
     page.wait_for_function(
         "([s, before]) => { const all = [...document.querySelectorAll(s)];"
         " return all.length && all.every(i => i.complete) && all.map(i => i.src).join() !== before }",
@@ -101,16 +101,20 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 1200})
         result: dict[str, object] = {"first_page": first_page(page, address)}
-        page.goto(f"{address}/attribution")
+        page.goto(f"{address}/attribution?data=Drawn+faces")
         page.wait_for_selector(".st-key-face_overlay img.map", timeout=300_000)
         settle(page)
-        maps = [step(page, ".st-key-face", "[data-testid=stImage] img") for _ in range(RERUNS)]
-        result["two_maps_four_schemes"] = summary(maps)
+        maps = [step(page, ".st-key-face input", "[data-testid=stImage] img") for _ in range(RERUNS)]
+        result["next_face"] = summary(maps)
+        slider = ".st-key-quantile [role=slider]"
+        result["quantile"] = summary(
+            [step(page, slider, "[data-testid=stImage] img", ("ArrowLeft",)) for _ in range(RERUNS - 5)]
+        )
         if run:
             page.goto(f"{address}/comparison?run={run}&outcome=All")
             page.wait_for_selector("[class*='st-key-gallery_page'] input", timeout=300_000)
             settle(page)
-            faces = [step(page, "[class*='st-key-gallery_page']", "img[alt*='score']") for _ in range(RERUNS)]
+            faces = [step(page, "[class*='st-key-gallery_page'] input", "img[alt*='score']") for _ in range(RERUNS)]
             result["twelve_faces"] = summary(faces)
         browser.close()
     print(json.dumps(result, indent=2))

@@ -1,6 +1,6 @@
 """How much of a map's top tenth lies in the part that shows the attribute, on every face that has a part mask.
 
-`python -m benchmarks.parts --data FOLDER --regions FILE... [--measure negative_entropy] [--json]`
+`python -m benchmarks.parts --data FOLDER --regions FILE... [--measure information_gain] [--json]`
 
 `FILE` are region classifiers that `train-regions --out` wrote. Pixels outside of a mask's frame do not count; chance is the part's
 share of the others.
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from fairsal_core.faces import PART_OF, FaceDataset, load_faces, part_mask
-from fairsal_core.regions import RegionClassifier, pixel_maps, region_maps
+from fairsal_core.regions import DEFAULT_MEASURE, RegionClassifier, pixel_maps, region_maps
 
 TOP = 0.1
 _UNKNOWN = 255
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--regions", type=Path, nargs="+", required=True)
-    parser.add_argument("--measure", default="negative_entropy")
+    parser.add_argument("--measure", default=DEFAULT_MEASURE)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     faces = load_faces(options.data)

@@ -27,11 +27,12 @@ from zennit.canonizers import SequentialMergeBatchNorm
 from zennit.composites import EpsilonPlus
 
 from fairsal_core.classifiers import build_classifier, save_classifier
-from fairsal_core.experiments import Report, parse_config
-from fairsal_core.experiments.attention import explain_variants
+from fairsal_core.experiments.explaining import Explaining, explaining_steps
 from fairsal_core.faces import FaceDataset, Roi
 from fairsal_core.metrics import adr, det, dif, hrf, magnitude, mrr, rddt, rrf
+from fairsal_core.runs import JobProgress, RunFiles, run_steps
 from fairsal_core.saliency import explain
+from fairsal_core.settings import parse_config
 
 Maps = NDArray[np.float32]
 SIDE = 128
@@ -157,9 +158,8 @@ def measure_stage(count: int) -> dict[str, object]:
         config = parse_config(
             {"confounder": "Wearing_Necktie", "schemes": ["general_mask@0.7"], "attention": {"explained_faces": count}}
         )
-        job = partial(
-            explain_variants, config, config.attention, faces, variants, root, torch.device("cpu"), Report(), 1.0
-        )
+        explaining = Explaining.of_run(config, config.attention, variants, faces, RunFiles(root), torch.device("cpu"))
+        job = partial(run_steps, explaining_steps(explaining, JobProgress()), JobProgress(), 1.0)
         return {"faces": count, "variants": len(variants), "seconds": seconds(job)}
 
 

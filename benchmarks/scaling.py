@@ -28,13 +28,16 @@ from typing import Any
 
 import torch
 
-from fairsal_core.experiments import SweepConfig, checked_settings, on_ray, plan_trials, run_here, stored_maps
-from fairsal_core.experiments.reporting import Report
-from fairsal_core.experiments.sweep import read_sweep, run_sweep
-from fairsal_core.faces import draw_demo_faces, list_faces, load_faces, packed_folder
+from fairsal_core.drawing import draw_demo_faces
+from fairsal_core.faces import list_faces, load_faces, packed_folder
 from fairsal_core.home import cache_folder
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions import bundled_classifier, stream_maps
+from fairsal_core.runs import run_here
+from fairsal_core.runs.events import JobProgress
+from fairsal_core.scaling import on_ray, stored_maps
+from fairsal_core.scaling.sweep import read_sweep, run_sweep
+from fairsal_core.settings import SweepConfig, checked_settings, plan_trials
 
 TRIAL = {
     "counts": "30,20,20,10",
@@ -90,7 +93,7 @@ def by_engine(sweep: SweepConfig, home: Path) -> float:
     """Return the seconds that a sweep takes; raise if a trial was lost on the way."""
     out = home / "sweep"
     out.mkdir()
-    taken = seconds(lambda: run_sweep(sweep, out, Report()))
+    taken = seconds(lambda: run_sweep(sweep, out, JobProgress()))
     assert all(trial.state == "finished" for trial in read_sweep(out)[0])
     return taken
 

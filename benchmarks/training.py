@@ -27,17 +27,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from fairsal_core.classifiers import (
+    CLASSIFIERS,
     ClassifierTraining,
-    Lesson,
+    TrainingTask,
     Treatment,
     build_classifier,
-    find_classifier,
     train_classifier,
     train_seeds,
 )
 from fairsal_core.device import pick_device
 from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
-from fairsal_core.schemes import apply_scheme, find_scheme, select_pixels
+from fairsal_core.schemes import SCHEMES, apply_scheme, select_pixels
 from fairsal_core.tensors import Normalise, autocast
 
 QUANTILE, FILL = 0.7, (0.5, 0.4, 0.4)
@@ -55,9 +55,10 @@ class PlainFaces(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image = torch.from_numpy(self.images[index]).permute(2, 0, 1).float() / 255
         if self.scheme:
-            own = self.maps[index if self.scheme.startswith("specific") else 0]
+            specific = SCHEMES.find(self.scheme).scope == "specific"
+            own = self.maps[index if specific else 0]
             pixels = torch.from_numpy(min_max(to_pixel_map(own, PatchGrid())).astype(np.float32))
-            pixels = pixels[None] if self.scheme.startswith("specific") else pixels
+            pixels = pixels[None] if specific else pixels
             image = apply_scheme(image[None], pixels, self.scheme, QUANTILE, FILL)[0]
         return image, torch.tensor([not self.labels[index], self.labels[index]], dtype=torch.float32)
 
@@ -97,7 +98,7 @@ def seconds_of_steps(batch: int, repeats: int) -> tuple[float, float]:
     """Return the median seconds of a step, the plain one and ours, in turns."""
     images = torch.rand(batch, 3, 128, 128)
     plain, ours = plain_network().train(), build_classifier("three_conv").train()
-    training_pass = find_classifier("three_conv").training_pass
+    training_pass = CLASSIFIERS.find("three_conv").training_pass
 
     def in_bf16(network: nn.Module, images: Tensor) -> Tensor:
         with autocast(torch.device("cpu"), "bf16"):
@@ -131,7 +132,7 @@ def make_treatment(maps: NDArray[np.float32], name: str) -> Treatment | None:
     """Return the scheme of a name; None for no name."""
     if not name:
         return None
-    scheme = find_scheme(name)
+    scheme = SCHEMES.find(name)
     chosen = maps if scheme.scope == "specific" else maps[0]
     pixels = torch.from_numpy(min_max(to_pixel_map(chosen, PatchGrid())).astype(np.float32))
     return Treatment(scheme, select_pixels(pixels, QUANTILE), FILL)
@@ -144,13 +145,15 @@ def second_epoch(threads: int, images: int, batch: int, scheme: str) -> float:
     settings = ClassifierTraining(epochs=2, batch_size=batch, learning_rate=1e-5)
     ends: list[float] = []
     train_classifier(
-        faces,
-        labels,
+        TrainingTask(
+            faces,
+            labels,
+            0,
+            make_treatment(maps, scheme),
+            on_epoch_end=lambda epoch, classifier, numbers: ends.append(time.perf_counter()),
+        ),
         settings,
-        seed=0,
-        device=torch.device("cpu"),
-        treatment=make_treatment(maps, scheme),
-        epoch_done=lambda epoch, numbers: ends.append(time.perf_counter()),
+        torch.device("cpu"),
     )
     return ends[1] - ends[0]
 
@@ -169,12 +172,12 @@ def one_by_one_and_at_once(images: int, batch: int, seeds: int, device: torch.de
     settings = ClassifierTraining(epochs=2, batch_size=batch, learning_rate=1e-5)
     paces: list[float] = []
 
-    def tell(epoch: int, numbers: dict[str, float]) -> None:
+    def tell(epoch: int, classifier: nn.Module, numbers: dict[str, float]) -> None:
         paces.append(numbers["images_per_second"])
 
-    train_classifier(faces, labels, settings, seed=0, device=device, epoch_done=tell)
+    train_classifier(TrainingTask(faces, labels, 0, on_epoch_end=tell), settings, device)
     alone = paces[-1]
-    train_seeds([Lesson(faces, labels, seed, epoch_done=tell) for seed in range(seeds)], settings, device)
+    train_seeds([TrainingTask(faces, labels, seed, on_epoch_end=tell) for seed in range(seeds)], settings, device)
     return alone, paces[-1]
 
 
@@ -196,7 +199,7 @@ def main() -> None:
             maps, options.scheme
         )  # once for all epochs and seeds; here it is paid for by a single epoch
         for seed in range(options.seeds):
-            train_classifier(images, labels, settings, seed=seed, device=torch.device("cpu"), treatment=treated)
+            train_classifier(TrainingTask(images, labels, seed, treated), settings, torch.device("cpu"))
 
     def plain() -> None:
         for seed in range(options.seeds):

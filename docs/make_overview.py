@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fairsal_core.faces import draw_face, to_square
+from fairsal_core.drawing import draw_face
+from fairsal_core.faces import to_square
 from fairsal_core.pictures import colour_map, portrait, to_bytes
 from fairsal_core.regions import bundled_classifier, pixel_maps, region_maps
 from fairsal_core.schemes import apply_scheme

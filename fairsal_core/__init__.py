@@ -1,7 +1,7 @@
 """fairsal_core: audit face-attribute classifiers, with or without the dashboard.
 
-Rooms, in import order (each may use only those above it): `metrics` (pure functions on arrays), `faces`,
-`regions`, `schemes`, `classifiers`, `experiments`. Nothing below this package imports streamlit.
+Rooms, in import order (each may use only those above it): `metrics` (pure functions on arrays), `drawing`,
+`faces`, `regions`, `schemes`, `classifiers`, `experiments`. Nothing below this package imports streamlit.
 """
 
 import os

@@ -4,4 +4,4 @@ import sys
 
 from fairsal_core.cli import main
 
-sys.exit(main())
+sys.exit(main(name="python -m fairsal_core"))

@@ -3,10 +3,34 @@
 import os
 from pathlib import Path
 
+from fairsal_core.errors import FairsalError
+
 
 def workspace() -> Path:
-    """Return the folder that holds datasets, caches and runs: `FAIRSAL_HOME`, by default `./workspace`."""
-    return Path(os.environ.get("FAIRSAL_HOME", "workspace")).expanduser().resolve()
+    """Return the folder that holds datasets, caches and runs: `FAIRSAL_HOME`, by default `./workspace`.
+
+    Raises
+    ------
+    FairsalError
+        If `FAIRSAL_HOME` names no folder, and none that could be made.
+    """
+    named = os.environ.get("FAIRSAL_HOME", "workspace")
+    if not named.strip():
+        raise FairsalError("FAIRSAL_HOME is empty: set it to a folder, or unset it for ./workspace.")
+    folder = _folder("FAIRSAL_HOME", named)
+    there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+    if os.path.lexists(there) and not there.is_dir():
+        raise FairsalError(
+            f"FAIRSAL_HOME is {named}, but {there} is no folder: set it to one, or unset it for ./workspace."
+        )
+    return folder
+
+
+def _folder(variable: str, named: str) -> Path:
+    try:
+        return Path(named).expanduser().resolve()
+    except (RuntimeError, OSError) as error:  # nobody's home, or links that go round
+        raise FairsalError(f"{variable} names {named}, which is nowhere: {error}") from error
 
 
 def datasets_folder() -> Path:
@@ -15,6 +39,11 @@ def datasets_folder() -> Path:
 
 def cache_folder() -> Path:
     return workspace() / "cache"
+
+
+def predictions_folder() -> Path:
+    """Where uploaded tables of predictions are kept."""
+    return workspace() / "predictions"
 
 
 def runs_folder() -> Path:
@@ -29,5 +58,14 @@ def leads_out(path: Path, root: Path) -> bool:
 
 def data_roots() -> tuple[Path, ...]:
     """Return the configured image folders: `FAIRSAL_DATA_ROOTS`, separated like `PATH`. The interface offers no other."""
-    configured = os.environ.get("FAIRSAL_DATA_ROOTS", "")
-    return tuple(Path(entry).expanduser().resolve() for entry in configured.split(os.pathsep) if entry.strip())
+    return _roots("FAIRSAL_DATA_ROOTS")
+
+
+def classifier_roots() -> tuple[Path, ...]:
+    """Return the configured folders of classifiers to import, `FAIRSAL_CLASSIFIER_ROOTS`; the interface offers no other."""
+    return _roots("FAIRSAL_CLASSIFIER_ROOTS")
+
+
+def _roots(variable: str) -> tuple[Path, ...]:
+    configured = os.environ.get(variable, "")
+    return tuple(_folder(variable, entry) for entry in configured.split(os.pathsep) if entry.strip())

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 COLOUR_MAP = "Cividis"
+_STRIPES, _DARK, _BRIGHT = 8, 92, 116  # pixels from stripe to stripe, and their two greys
 
 
 @lru_cache(maxsize=1)
@@ -86,3 +87,12 @@ def outline_path(mask: NDArray[np.bool_]) -> str:
     level = [f"M{x} {y}h1" for y, x in zip(*np.nonzero(down), strict=True)]
     upright = [f"M{x} {y}v1" for y, x in zip(*np.nonzero(right), strict=True)]
     return "".join(level + upright)
+
+
+def with_filling_marked(face: NDArray[np.uint8], outside: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    """Return a copy of a face (H, W, 3) on which what is not from the photo is striped grey."""
+    if outside is None:
+        return face
+    down, across = np.indices(outside.shape)
+    stripes = np.where((down + across) % _STRIPES < _STRIPES // 2, _DARK, _BRIGHT).astype(np.uint8)
+    return np.where(outside[..., None], stripes[..., None], face)

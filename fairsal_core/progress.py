@@ -4,6 +4,7 @@ A long function takes a `Progress` callback and calls it between steps. The call
 `fairsal_core.errors.CancelledError`; the function then leaves its files as resumable or absent, never half-valid.
 """
 
+import sys
 import time
 from typing import Protocol
 
@@ -46,3 +47,22 @@ class Eta:
             return None
         elapsed = (time.monotonic() if now is None else now) - self._started
         return elapsed * (1 - fraction) / fraction
+
+
+_told: set[str] = set()
+
+
+def tell(progress: Progress, said: str) -> None:
+    """Say what people should know besides how far it is: in the log, and, at once if it can, to whoever follows the progress."""
+    print(said, file=sys.stderr)
+    _told.add(said)
+    note = getattr(progress, "note", None)
+    if note:
+        note(said)
+    else:
+        progress(0, 1, said)
+
+
+def was_told(said: str) -> bool:
+    """Return whether `tell` has said this in this process, so that no terminal shows it once more as progress."""
+    return said in _told

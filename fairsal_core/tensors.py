@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from fairsal_core.errors import FairsalError
+from fairsal_core.files import MOST_WEIGHTS, open_bounded
 
 # Channel means and deviations of ImageNet, the normalisation of both papers.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -65,6 +66,7 @@ def load_weights(network: nn.Module, path: Path, what: str) -> nn.Module:
     """
     expected = {name: list(value.shape) for name, value in network.state_dict().items()}
     try:
+        open_bounded(path, MOST_WEIGHTS).close()
         with safe_open(path, framework="pt") as file:
             found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
             wrong = [name for name in (*expected, *found) if expected.get(name) != found.get(name)]

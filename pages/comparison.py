@@ -1,56 +1,57 @@
-"""Comparison: a desk to review variants on, from their numbers to the faces behind them.
+"""Comparison: the answer first, then what it rests on, and at the end a decision.
 
-Each section is one function of a file in `components/`; a new one is one import and one call.
+Each tab is a list of sections in a file of `components/comparison/`; only the open one is computed.
 """
 
 import streamlit as st
 
-from pages.components.accuracy import charts_section, choose_evaluation, worst_section
-from pages.components.attention import attention_sections
-from pages.components.audit import Audit, choose_audit
-from pages.components.desk import choose_desk, desk_section
-from pages.components.figures import figures_section
-from pages.components.frame import inside_app
-from pages.components.gallery import gallery_section
-from pages.components.mitigation import outcomes_section, pareto_section
-from pages.components.notes import label_note
-from pages.components.prevalence import prevalence_section
-from pages.components.review import notes_section, report_section
-from pages.components.tour import tour_bar
-from pages.components.verdicts import verdicts_section
+from pages.components.comparison.accuracy_tab import accuracy_tab
+from pages.components.comparison.attention import attention_tab
+from pages.components.comparison.audit import audit_caption, choose_run, finished_or_stop, read_audit
+from pages.components.comparison.decide_tab import decide_tab
+from pages.components.comparison.desk import choose_desk
+from pages.components.comparison.gallery import gallery_section
+from pages.components.comparison.review_mode import offer_review, review, review_step
+from pages.components.comparison.summary import summary_tab
+from pages.components.comparison.views import begin_tab
+from pages.components.shared.frame import inside_app
+from pages.components.shared.label_note import label_note
+from pages.components.shared.tour import tour_bar
 
+TABS = {
+    "Summary": summary_tab,
+    "Accuracy": accuracy_tab,
+    "Attention": attention_tab,
+    "Faces": gallery_section,
+    "Decide": decide_tab,
+}
 
-def caption(audit: Audit) -> None:
-    """Say in one line what is compared, on how many faces, over how many seeds."""
-    seeds = audit.run.config["seeds"]
-    st.caption(
-        f"{audit.target} × {audit.confounder} · {len(seeds)} seed{'s' if len(seeds) > 1 else ''} · "
-        f"{audit.pooled['n'].max():,} test faces in equal cells · training subset φ = {audit.subsets['phi']:+.2f} · "
-        "95% intervals over faces" + (" and seeds" if len(seeds) > 1 else "")
-    )
-
+SHOWN_BY = {"face": "Faces", "roi": "Attention", "explainer": "Attention"}
 
 inside_app()
+begin_tab(SHOWN_BY)
 
 st.title("Before and after, for each subgroup")
 tour_bar()
 
-audit = choose_audit()
-caption(audit)
-evaluations = choose_evaluation()
-desk = choose_desk(audit, evaluations)
-desk_section(desk)
-worst_section(desk)
-charts_section(desk)
-pareto_section(desk)
-outcomes_section(audit)
-prevalence_section(audit)
-figures_section(audit)
-verdicts_section(desk)
-attention_sections(audit)
-gallery_section(desk)
-notes_section(desk)
-report_section(desk)
-with st.expander("Settings and training faces of this run"):
-    st.json({"config": dict(audit.run.config), "subsets": dict(audit.subsets)}, expanded=1)
+runs = finished_or_stop()
+pickers = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
+with pickers[0]:
+    run = choose_run(runs)
+audit = read_audit(run)
+if audit is None:
+    st.stop()
+desk = choose_desk(audit, pickers[1:])
+if step := review_step():
+    review(desk, step)
+    st.stop()
+about, begin = st.columns([5, 1], vertical_alignment="center")
+with about:
+    audit_caption(audit)
+with begin:
+    offer_review()
+for tab, show in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS.values(), strict=True):
+    if tab.open:
+        with tab:
+            show(desk)
 label_note(str(audit.run.config["data"]))

@@ -2,28 +2,13 @@
 
 import streamlit as st
 
-from pages.components.formulas import FORMULAS
-from pages.components.frame import inside_app
-from pages.components.miniatures import MINIATURES
+from pages.components.methods.topic import choose_topic, formulas_section, miniature_section
+from pages.components.shared.frame import inside_app
 
 inside_app()
-# Streamlit cuts off what rises above a formula's line, such as the top of a fraction.
-st.html("<style>.katex-display { padding: 0.4em 0 }</style>")
 
 st.title("What is computed, and why so")
 
-topic = st.segmented_control(
-    "Topic", list(FORMULAS), default=next(iter(FORMULAS)), required=True, key="topic", bind="query-params", wrap=True
-)
-
-with st.container(border=True, key="miniature"):
-    st.markdown("**Try it**")
-    MINIATURES[topic]()
-
-for formula in FORMULAS[topic]:
-    st.subheader(formula.title)
-    st.latex(formula.latex)
-    st.markdown(formula.meaning)
-    if formula.differs:
-        st.info(f"**What differs.** {formula.differs}")
-    st.caption(f"Source: {formula.source}")
+topic = choose_topic()
+miniature_section(topic)
+formulas_section(topic)

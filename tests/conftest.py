@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-from fairsal_core.faces import FaceDataset, draw_demo_faces, load_celeba, pack
+from fairsal_core.drawing import draw_demo_faces
+from fairsal_core.faces import FaceDataset, load_celeba, pack
 from tests.helpers import face_names, write_celeba
 
 MakeCeleba = Callable[..., Path]
@@ -57,6 +58,13 @@ def _own_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("FAIRSAL_HOME", str(home))
         patch.delenv("FAIRSAL_DATA_ROOTS", raising=False)
         yield home
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace for this test alone."""
+    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,21 @@
-"""Small image sets for tests, in memory and on disk."""
+"""Small image sets for tests, in memory and on disk; and registries with more in them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from fairsal_core.faces import FaceDataset
+from fairsal_core.experiments import region_stage
+from fairsal_core.faces import FaceDataset, load_faces
+from fairsal_core.regions import bundled_classifier
+from fairsal_core.registry import Registry
+from fairsal_core.settings import ExperimentConfig
 
 SPLITS = ("train", "val", "test")
 
@@ -77,3 +84,15 @@ def write_celeba(
     if identity is not None:
         (folder / "identity_CelebA.txt").write_text("".join(f"{name} {who}\n" for name, who in identity.items()))
     return folder
+
+
+def register(patch: pytest.MonkeyPatch, registry: Registry[Any], *entries: Any) -> None:
+    """Have a registry hold more entries, as if they were made where its own are, until the patch is undone."""
+    patch.setattr(registry, "_own", {**registry._own, **{entry.name: entry for entry in entries}})
+    patch.setattr(registry, "_found", None)
+
+
+def put_bundled(config: ExperimentConfig) -> None:
+    """Have the run take a region classifier that knows its attribute: against another's map nothing is measured."""
+    stage = region_stage(load_faces(config.data), config.confounder, config.regions, torch.device("cpu"))
+    stage.put(lambda folder: bundled_classifier(config.confounder).save(folder / "regions"))

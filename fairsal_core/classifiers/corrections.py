@@ -258,5 +258,6 @@ def rebuild(classifier: nn.Module, described: list[dict[str, str]], state: dict[
     """Put the described corrections into a classifier, with their tensors from `state`."""
     for item in described:
         kind, prefix = CORRECTIONS[item["kind"]], f"{item['place']}."
-        tensors = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        # Copied: a file's own memory is not aligned, and some processors' products differ by a bit there.
+        tensors = {name.removeprefix(prefix): value.clone() for name, value in state.items() if name.startswith(prefix)}
         insert(classifier, item["layer"], kind(**tensors))

@@ -15,8 +15,9 @@ from fairsal_core.classifiers.corrections import describe, rebuild
 from fairsal_core.classifiers.folded import folded_pass
 from fairsal_core.classifiers.resnet import resnet18, resnet50, start_from_imagenet
 from fairsal_core.classifiers.three_conv import three_conv
-from fairsal_core.errors import FairsalError, unknown_name
-from fairsal_core.files import replacing
+from fairsal_core.errors import FairsalError
+from fairsal_core.files import MOST_WEIGHTS, open_bounded, replacing
+from fairsal_core.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -35,37 +36,38 @@ class Architecture:
     training_pass: Callable[[nn.Module, Tensor], Tensor] = operator.call
     pretrain: Callable[[nn.Module, str], None] | None = None
     stacks: bool = False
+    title: str = ""
 
 
-CLASSIFIERS = {
-    architecture.name: architecture
-    for architecture in (
+CLASSIFIERS = Registry(
+    "classifier",
+    "fairsal.classifiers",
+    Architecture,
+    (
         Architecture(
             "three_conv",
             "Three convolutions and three linear layers (De Coninck et al. 2024).",
             three_conv,
             memory_format=torch.contiguous_format,
             training_pass=folded_pass,
+            title="Three convolutions",
             stacks=True,
         ),
-        Architecture("resnet18", "torchvision's ResNet18.", resnet18, pretrain=start_from_imagenet),
+        Architecture("resnet18", "torchvision's ResNet18.", resnet18, pretrain=start_from_imagenet, title="ResNet18"),
         Architecture(
-            "resnet50", "torchvision's ResNet50 (Sztukiewicz et al. 2025).", resnet50, pretrain=start_from_imagenet
+            "resnet50",
+            "torchvision's ResNet50 (Sztukiewicz et al. 2025).",
+            resnet50,
+            pretrain=start_from_imagenet,
+            title="ResNet50",
         ),
-    )
-}
+    ),
+)
 
 
 def build_classifier(name: str) -> nn.Module:
     """Return an untrained classifier; an unknown name is an error that names the nearest."""
-    return find_classifier(name).build()
-
-
-def find_classifier(name: str) -> Architecture:
-    """Return the architecture of this name; an unknown one is an error that names the nearest."""
-    if name not in CLASSIFIERS:
-        raise unknown_name("classifier", name, CLASSIFIERS)
-    return CLASSIFIERS[name]
+    return CLASSIFIERS.find(name).build()
 
 
 def save_classifier(classifier: nn.Module, path: Path) -> None:
@@ -85,6 +87,7 @@ def load_classifier(name: str, path: Path) -> nn.Module:
     """
     classifier = build_classifier(name)
     try:
+        open_bounded(path, MOST_WEIGHTS).close()
         with safe_open(path, "pt") as file:
             corrections = json.loads((file.metadata() or {}).get("corrections", "[]"))
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no dict)

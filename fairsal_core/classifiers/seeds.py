@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from fairsal_core.classifiers.registry import find_classifier
+from fairsal_core.classifiers.registry import CLASSIFIERS
 from fairsal_core.classifiers.training import (
     ClassifierTraining,
-    Lesson,
+    TrainingTask,
     batches_of,
-    end_epoch,
+    numbers_of_epoch,
     optimiser_of,
     train_classifier,
     untrained,
@@ -27,12 +27,12 @@ from fairsal_core.tensors import autocast
 _TRIAL_STEPS = 16  # enough to tell the two ways apart
 
 
-def train_seeds(lessons: Sequence[Lesson], settings: ClassifierTraining, device: torch.device) -> list[nn.Module]:
-    """Train a classifier for each lesson, all at once.
+def train_seeds(tasks: Sequence[TrainingTask], settings: ClassifierTraining, device: torch.device) -> list[nn.Module]:
+    """Train a classifier for each task, all at once.
 
     Parameters
     ----------
-    lessons : sequence of Lesson
+    tasks : sequence of TrainingTask
         Of as many images each. Their seeds fix initial weights, order and noise; dropout is drawn for all of them together,
         from the last one's seed.
     settings : ClassifierTraining
@@ -43,15 +43,15 @@ def train_seeds(lessons: Sequence[Lesson], settings: ClassifierTraining, device:
     Returns
     -------
     list of torch.nn.Module
-        In the order of the lessons, on `device`, in eval mode. But for dropout's draws and for rounding they are what
-        `train_classifier` makes of each lesson.
+        In the order of the tasks, on `device`, in eval mode. But for dropout's draws and for rounding they are what
+        `train_classifier` makes of each task.
 
     Raises
     ------
     FairsalError
         If a loss stops being a number.
     """
-    classifiers = [untrained(settings, lesson.seed, device).train() for lesson in lessons]
+    classifiers = [untrained(settings, task.seed, device).train() for task in tasks]
     weights, statistics = stack_module_state(classifiers)
     skeleton = copy.deepcopy(classifiers[0]).to("meta")
 
@@ -61,10 +61,10 @@ def train_seeds(lessons: Sequence[Lesson], settings: ClassifierTraining, device:
 
     call_all = vmap(call, randomness="different")
     optimiser, schedule = optimiser_of(weights.values(), settings)
-    batches = [batches_of(lesson, settings, device) for lesson in lessons]
-    images_each = len(lessons[0].labels)
+    batches = [batches_of(task, settings, device) for task in tasks]
+    images_each = len(tasks[0].labels)
     for epoch in range(1, settings.epochs + 1):
-        totals = torch.zeros(len(lessons), device=device)
+        totals = torch.zeros(len(tasks), device=device)
         started = time.perf_counter()
         for each in zip(*(epoch_of() for epoch_of in batches), strict=True):
             images, targets = (torch.stack(part) for part in zip(*each, strict=True))
@@ -79,10 +79,10 @@ def train_seeds(lessons: Sequence[Lesson], settings: ClassifierTraining, device:
             totals += losses.detach() * images.shape[1]
         schedule.step()
         means = (totals / images_each).tolist()
-        pace = len(lessons) * images_each / (time.perf_counter() - started)
+        pace = len(tasks) * images_each / (time.perf_counter() - started)
         _unstack(classifiers, weights, statistics)
-        for lesson, classifier, loss in zip(lessons, classifiers, means, strict=True):
-            end_epoch(lesson, settings, epoch, classifier, loss, pace)
+        for task, classifier, loss in zip(tasks, classifiers, means, strict=True):
+            task.on_epoch_end(epoch, classifier, numbers_of_epoch(epoch, loss, pace, settings))
     return [classifier.eval() for classifier in classifiers]
 
 
@@ -91,30 +91,29 @@ def may_stack(settings: ClassifierTraining, device: torch.device) -> bool:
 
     Not on a CPU, where the stacked network is slower (`python -m benchmarks.training`), nor where one network fills a GPU.
     """
-    return device.type != "cpu" and find_classifier(settings.classifier).stacks
+    return device.type != "cpu" and CLASSIFIERS.find(settings.classifier).stacks
 
 
-def faster_together(lessons: Sequence[Lesson], settings: ClassifierTraining, device: torch.device) -> bool:
-    """Return whether this device trains these lessons sooner at once than one after the other, by trying both."""
-    if len(lessons) < 2 or not may_stack(settings, device):
+def faster_together(tasks: Sequence[TrainingTask], settings: ClassifierTraining, device: torch.device) -> bool:
+    """Return whether this device trains these tasks sooner at once than one after the other, by trying both."""
+    if len(tasks) < 2 or not may_stack(settings, device):
         return False
     faces = _TRIAL_STEPS * settings.batch_size
     short = settings.model_copy(update={"epochs": 2})  # the first pays for what is loaded and chosen once
     paces: list[float] = []
     tried = [
-        Lesson(
-            lesson.images[:faces],
-            lesson.labels[:faces],
-            lesson.seed,
-            epoch_done=lambda epoch, numbers: paces.append(numbers["images_per_second"]),
+        TrainingTask(
+            task.images[:faces],
+            task.labels[:faces],
+            task.seed,
+            on_epoch_end=lambda epoch, classifier, numbers: paces.append(numbers["images_per_second"]),
         )
-        for lesson in lessons
+        for task in tasks
     ]
     try:
         train_seeds(tried, short, device)
         at_once = paces[-1]
-        first = tried[0]
-        train_classifier(first.images, first.labels, short, seed=0, device=device, epoch_done=first.epoch_done)
+        train_classifier(tried[0], short, device)
     except RuntimeError:  # too little memory, or an operation that cannot be stacked on this device
         return False
     return at_once > paces[-1]

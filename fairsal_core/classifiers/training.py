@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import ExponentialLR
 
-from fairsal_core.classifiers.registry import Architecture, build_classifier, find_classifier
+from fairsal_core.classifiers.registry import CLASSIFIERS, Architecture, build_classifier
 from fairsal_core.errors import FairsalError
 from fairsal_core.schemes import Scheme, hide
 from fairsal_core.tensors import autocast, resident, seed_everything, to_unit
@@ -65,6 +65,11 @@ class Treatment:
         selected = self.selected if self.selected.ndim == 2 else self.selected[rows]
         return hide(images, selected, self.scheme, self.fill, generator)
 
+    @property
+    def of_no_effect(self) -> int:
+        """How many images' regions are empty, as a constant map has no highest places; of a map for all images, 0 or 1."""
+        return int((~self.selected.flatten(start_dim=-2).any(dim=-1)).sum())
+
     def sometimes(self, images: Tensor, rows: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return the images, each treated with the treatment's probability."""
         treated = self(images, rows, generator)
@@ -74,18 +79,19 @@ class Treatment:
         return torch.where(chosen.view(-1, 1, 1, 1), treated, images)
 
 
-EpochDone = Callable[[int, dict[str, float]], None]
-"""Called after each epoch with the epochs done and numbers worth plotting; may raise to stop."""
+OnEpochEnd = Callable[[int, nn.Module, dict[str, float]], None]
+"""Called after each epoch with the epochs done, the network, and its `loss` and `images_per_second`; may raise to stop.
 
-Watch = Callable[[nn.Module], dict[str, float]]
-"""Judges the network between two epochs, and returns numbers worth plotting."""
+The network is what a training of so many epochs would give; whoever keeps or judges it leaves it as it is.
+"""
 
-Keep = Callable[[int, nn.Module], None]
-"""Called after each epoch with the epochs done and the network: what a training of so many epochs would give."""
+
+def _tell_nobody(epoch: int, classifier: nn.Module, numbers: dict[str, float]) -> None:
+    """Do nothing: the default."""
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingTask:
     """What a classifier learns from, and who is told.
 
     Attributes
@@ -98,37 +104,24 @@ class Lesson:
         Fixes initial weights, order, dropout and noise.
     treatment : Treatment, optional
         Hides regions of the training images; its noise is fresh in every batch.
-    epoch_done, watch, keep : callable, optional
-        See `EpochDone`, `Watch` and `Keep`. What `watch` returns goes to `epoch_done`, beside the loss and the images per second.
+    on_epoch_end : callable
+        See `OnEpochEnd`.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.bool_]
     seed: int
     treatment: Treatment | None = None
-    epoch_done: EpochDone | None = None
-    watch: Watch | None = None
-    keep: Keep | None = None
+    on_epoch_end: OnEpochEnd = _tell_nobody
 
 
-def train_classifier(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.bool_],
-    settings: ClassifierTraining,
-    *,
-    seed: int,
-    device: torch.device,
-    treatment: Treatment | None = None,
-    epoch_done: EpochDone | None = None,
-    watch: Watch | None = None,
-    keep: Keep | None = None,
-) -> nn.Module:
-    """Train a classifier to predict `labels` from `images`.
+def train_classifier(task: TrainingTask, settings: ClassifierTraining, device: torch.device) -> nn.Module:
+    """Train a classifier to tell the target attribute.
 
     Parameters
     ----------
-    images, labels, seed, treatment, epoch_done, watch, keep
-        See `Lesson`.
+    task : TrainingTask
+        Faces, labels, seed, treatment.
     settings : ClassifierTraining
         Architecture, epochs, rates.
     device : torch.device
@@ -148,11 +141,10 @@ def train_classifier(
     -----
     Loss: binary cross-entropy on each of the two logits, as in the authors' code.
     """
-    lesson = Lesson(images, labels, seed, treatment, epoch_done, watch, keep)
-    architecture = find_classifier(settings.classifier)
-    classifier = untrained(settings, lesson.seed, device)
+    architecture = CLASSIFIERS.find(settings.classifier)
+    classifier = untrained(settings, task.seed, device)
     optimiser, schedule = optimiser_of(classifier.parameters(), settings)
-    batches = batches_of(lesson, settings, device)
+    batches = batches_of(task, settings, device)
     for epoch in range(1, settings.epochs + 1):
         total = torch.zeros((), device=device)
         started = time.perf_counter()
@@ -166,15 +158,16 @@ def train_classifier(
             optimiser.step()
             total += loss.detach() * len(batch)
         schedule.step()
-        loss_of_epoch = float(total) / len(labels)
-        end_epoch(lesson, settings, epoch, classifier, loss_of_epoch, len(labels) / (time.perf_counter() - started))
+        images = len(task.labels)
+        loss_of_epoch, pace = float(total) / images, images / (time.perf_counter() - started)
+        task.on_epoch_end(epoch, classifier, numbers_of_epoch(epoch, loss_of_epoch, pace, settings))
     return classifier.eval()
 
 
 def untrained(settings: ClassifierTraining, seed: int, device: torch.device) -> nn.Module:
     """Return a classifier with its initial weights; torch's generators are at the seed's beginning then."""
     seed_everything(seed)
-    architecture = find_classifier(settings.classifier)
+    architecture = CLASSIFIERS.find(settings.classifier)
     classifier = build_classifier(settings.classifier)
     if settings.weights == "imagenet":
         _pretrain(classifier, architecture)
@@ -189,30 +182,28 @@ def optimiser_of(weights: Iterable[Tensor], settings: ClassifierTraining) -> tup
 
 
 def batches_of(
-    lesson: Lesson, settings: ClassifierTraining, device: torch.device
+    task: TrainingTask, settings: ClassifierTraining, device: torch.device
 ) -> Callable[[], Iterator[tuple[Tensor, Tensor]]]:
     """Return what gives a new epoch at every call: images (B, 3, S, S), treated, and targets (B, 2), on the device."""
-    layout = find_classifier(settings.classifier).memory_format
-    pixels = resident(lesson.images, device)
-    targets = nn.functional.one_hot(torch.from_numpy(lesson.labels.astype(np.int64)), 2).float().to(device)
-    shuffle = torch.Generator().manual_seed(lesson.seed)
-    noise = torch.Generator(device).manual_seed(lesson.seed)
+    layout = CLASSIFIERS.find(settings.classifier).memory_format
+    pixels = resident(task.images, device)
+    targets = nn.functional.one_hot(torch.from_numpy(task.labels.astype(np.int64)), 2).float().to(device)
+    shuffle = torch.Generator().manual_seed(task.seed)
+    noise = torch.Generator(device).manual_seed(task.seed)
 
     def epoch() -> Iterator[tuple[Tensor, Tensor]]:
         for rows in _shuffled(len(pixels), settings.batch_size, shuffle):
             rows = rows.to(device)
             images = to_unit(pixels[rows]).contiguous(memory_format=layout)
-            if lesson.treatment is not None:
-                images = lesson.treatment.sometimes(images, rows, noise)
+            if task.treatment is not None:
+                images = task.treatment.sometimes(images, rows, noise)
             yield images, targets[rows]
 
     return epoch
 
 
-def end_epoch(
-    lesson: Lesson, settings: ClassifierTraining, epoch: int, classifier: nn.Module, loss: float, pace: float
-) -> None:
-    """Tell who listens to a lesson that an epoch has ended, with its mean loss, at so many images a second.
+def numbers_of_epoch(epoch: int, loss: float, pace: float, settings: ClassifierTraining) -> dict[str, float]:
+    """Return what is told of an epoch with this mean loss, at so many images a second.
 
     Raises
     ------
@@ -223,11 +214,7 @@ def end_epoch(
         raise FairsalError(
             f"The loss is no longer a number in epoch {epoch}; try a smaller learning rate than {settings.learning_rate:g}."
         )
-    if lesson.keep is not None:
-        lesson.keep(epoch, classifier)
-    if lesson.epoch_done is not None:
-        judged = lesson.watch(classifier) if lesson.watch is not None else {}
-        lesson.epoch_done(epoch, {"loss": loss, "images_per_second": pace, **judged})
+    return {"loss": loss, "images_per_second": pace}
 
 
 @torch.inference_mode()

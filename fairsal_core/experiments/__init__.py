@@ -1,6 +1,6 @@
-"""Experiments: settings, stages with reused artifacts, runs that outlive the browser, results."""
+"""Experiments: stages that reuse what was made before, and the pipelines made of them."""
 
 import lazy_loader
 
-# What a name needs is imported when the name is first used: listing runs needs no torch. The names stand in `__init__.pyi`.
+# What a name needs is imported when the name is first used. The names stand in `__init__.pyi`.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,16 +1,32 @@
-"""How long an experiment will take, judged by the pace of earlier runs."""
+"""How long an experiment will take: by the pace of earlier runs, or by a second of each of its stages on this machine."""
 
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+import torch
+from torch import nn
+
+from fairsal_core.classifiers import ClassifierTraining, TrainingTask, build_classifier, train_classifier
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import store
-from fairsal_core.experiments.config import ExperimentConfig, parse_config
 from fairsal_core.experiments.partner import has_partner
-from fairsal_core.experiments.variants import Variant, images_trained
+from fairsal_core.experiments.planning import Variant, images_trained
+from fairsal_core.experiments.regions import needs_regions
+from fairsal_core.faces import CELLS, CellCounts, FaceDataset
+from fairsal_core.regions import RegionTraining, train_region_classifier
+from fairsal_core.runs import store
+from fairsal_core.saliency import explain
+from fairsal_core.settings import ExperimentConfig, ExplainerChoice, parse_config
 
 PACE = "images_per_second"
+PROBE_SECONDS = 1.0
+_PROBED_FACES = 256
+_MAP_SHARE = 0.4  # of what a face costs in an epoch of a region classifier: no way back through the network
+_TEST_SHARE = 0.3  # of what an image costs in training, likewise
 
 
 class Pace(NamedTuple):
@@ -18,6 +34,30 @@ class Pace(NamedTuple):
 
     images_per_second: float
     run: str
+
+
+@dataclass(frozen=True)
+class Paces:
+    """What this machine does in a second of each stage.
+
+    Attributes
+    ----------
+    regions, maps : float
+        Faces in an epoch of the region classifier; faces mapped.
+    training : float
+        Images in a training of the audited classifier.
+    explaining : dict
+        Explainer -> faces explained.
+    """
+
+    regions: float
+    maps: float
+    training: float
+    explaining: dict[str, float]
+
+
+class _EnoughError(Exception):
+    """A probe has seen what it needs."""
 
 
 def recent_pace(config: ExperimentConfig) -> Pace | None:
@@ -42,3 +82,111 @@ def training_seconds(config: ExperimentConfig, variants: list[Variant], images_p
     images = images_trained(config, variants)
     at_once = 2 if has_partner(images, pick_device(config.device).type) else 1
     return images / images_per_second / at_once
+
+
+def probe_paces(config: ExperimentConfig, faces: FaceDataset) -> Paces:
+    """Do a second of each stage of an experiment, on a few of its faces, and return how fast that went; nothing is kept.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        Whose networks, batch sizes, explainers and device.
+    faces : FaceDataset
+        Packed; a few of the train split are used.
+    """
+    device = pick_device(config.device)
+    few = faces.with_label(config.confounder).in_split("train").sample(_PROBED_FACES)
+    regions = _pace_of_regions(few, config.confounder, config.regions, device)
+    classifier = build_classifier(config.training.classifier).eval().to(device)
+    return Paces(
+        regions,
+        regions / _MAP_SHARE,
+        _pace_of_training(few, config.training, device),
+        {choice.name: _pace_of_explainer(few, classifier, choice) for choice in config.attention.explainers},
+    )
+
+
+def stage_seconds(
+    config: ExperimentConfig, variants: Sequence[Variant], faces: FaceDataset, paces: Paces
+) -> dict[str, float]:
+    """Return how long each stage of an experiment takes at these paces, if no earlier run left anything of it.
+
+    Returns
+    -------
+    dict of str to float
+        Stage -> seconds, in the order in which they are done; without stages that there are not.
+    """
+    seeds, own = len(config.seeds), list(variants)
+    trainings = training_seconds(config, own, paces.training)
+    per_cell = config.test_per_cell or min(
+        CellCounts.of(faces.in_split(config.test_split), config.target, config.confounder)[cell] for cell in CELLS
+    )
+    # Each variant is judged clean, and treated by one general map or by several.
+    judged = seeds * len(CELLS) * per_cell * sum(1 + len(variant.treated_by) for variant in own)
+    subjects = seeds * (len(own) + len(config.mitigation))
+    seconds = {
+        "region classifier": (
+            config.regions.images * config.regions.epochs / paces.regions if needs_regions(config, faces) else 0.0
+        ),
+        "region maps": seeds * config.counts.total / paces.maps if config.schemes else 0.0,
+        "training": trainings,
+        "mitigation": len(config.mitigation) * trainings / len(own),
+        "testing": judged * _TEST_SHARE / paces.training,
+        "explaining": sum(subjects * config.attention.explained_faces / pace for pace in paces.explaining.values()),
+    }
+    return {stage: took for stage, took in seconds.items() if took > 0}
+
+
+def _pace_of_regions(faces: FaceDataset, attribute: str, settings: RegionTraining, device: torch.device) -> float:
+    seen: list[tuple[float, float]] = []
+
+    def watch(done: float, total: float, message: str = "", **numbers: object) -> None:
+        seen.append((time.perf_counter(), done / total if total else 1.0))
+        if seen[-1][0] - seen[0][0] > PROBE_SECONDS:
+            raise _EnoughError
+
+    short = settings.model_copy(update={"epochs": 50, "validation_images": 1, "compile": False, "patience": 0})
+    short = short.model_copy(update={"images": len(faces), "warm_up": 0.0})
+    with suppress(_EnoughError):
+        train_region_classifier(faces, attribute, short, device=device, progress=watch)
+    if len(seen) < 2:
+        return float("inf")
+    (begun, first), (ended, last) = seen[0], seen[-1]
+    return max((last - first) * len(faces) * short.epochs, 1e-9) / max(ended - begun, 1e-9)
+
+
+def _pace_of_training(faces: FaceDataset, settings: ClassifierTraining, device: torch.device) -> float:
+    paces: list[float] = []
+    begun = time.perf_counter()
+
+    def watch(epoch: int, classifier: nn.Module, numbers: dict[str, float]) -> None:
+        paces.append(numbers[PACE])
+        if time.perf_counter() - begun > PROBE_SECONDS:
+            raise _EnoughError
+
+    some = faces.take(range(min(len(faces), 2 * settings.batch_size)))
+    labels = torch.arange(len(some)).numpy() % 2 == 0
+    short = settings.model_copy(update={"epochs": 1000, "weights": "random"})
+    with suppress(_EnoughError):
+        train_classifier(TrainingTask(some.images, labels, 0, on_epoch_end=watch), short, device)
+    return median(paces[1:] or paces)  # the first pays for what is loaded once
+
+
+def _pace_of_explainer(faces: FaceDataset, classifier: nn.Module, choice: ExplainerChoice) -> float:
+    def work(count: int) -> None:
+        explain(classifier, faces.images[:count], method=choice.method, settings=choice.settings)
+
+    return _pace(work, len(faces))
+
+
+def _pace(work: Callable[[int], object], most: int) -> float:
+    """Return how many at a second, of ever more until that takes long enough to tell."""
+    work(1)
+    count = 1
+    while True:
+        begun = time.perf_counter()
+        work(count)
+        took = time.perf_counter() - begun
+        if took > PROBE_SECONDS / 4 or count >= most:
+            return count / max(took, 1e-9)
+        count = min(count * 4, most)

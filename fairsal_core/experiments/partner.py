@@ -1,4 +1,4 @@
-"""A second process for an experiment's trainings, which does what `backwards` says.
+"""A second process for an experiment's trainings, which does what `partner_process` says.
 
 On a CPU two trainings with half the cores each do more than one with all of them, whose steps are too short to be shared
 (`python -m benchmarks.training` measures it). So the run trains its variants from the first on, the partner from the last,
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fairsal_core.experiments import processes, store
+from fairsal_core.runs import RunFiles, processes
 
-PROGRAM = "fairsal_core.experiments.backwards"
+PROGRAM = "fairsal_core.experiments.partner_process"
 LEAST_IMAGES = 30_000  # some two minutes of training: less is not worth a partner's start
 
 
@@ -68,7 +68,7 @@ def partner(run: Path, images: int, device: str) -> Iterator[Callable[[], None]]
 
 def _start(run: Path, threads: int) -> subprocess.Popen[bytes]:
     """Start the partner in this process's group, so that whatever stops the group stops it too."""
-    with (run / store.LOG).open("ab") as log:
+    with RunFiles(run).log.open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", PROGRAM, str(run), str(os.getpid())],
             stdin=subprocess.DEVNULL,

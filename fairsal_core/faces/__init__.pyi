@@ -1,66 +1,182 @@
+from .about_faces import RowsAboutFaces, rows_about_faces
+from .aligned_folder import align_folder, labelled_folder
+from .alignment import (
+    FRAME,
+    Face,
+    Similarity,
+    align_face,
+    aligned_square,
+    find_faces,
+    is_aligned,
+    misplacement,
+    movement,
+    outside_of_square,
+    to_frame,
+)
+from .annotated import Annotated, faces_of
+from .archives import unpack
+from .auditing import (
+    LOOKED_AT,
+    audit_data,
+    audit_sentence,
+    correlations,
+    describe_audit,
+    find_duplicates,
+    frame_sentences,
+    keep_audit,
+    kept_audit,
+    look_for_faces,
+)
 from .celeba import load_celeba
-from .dataset import FaceDataset
+from .celeba_hq import load_celeba_hq
+from .checking import check_set, describe_check, example_rows, group_counts
+from .croissant import write_croissant
+from .dataset import SPLITS, FaceDataset, side_name
 from .decoding import aligned_crop, decode_image, to_square
-from .demo import CELEBA_ATTRIBUTES, DEMO, DRAWN_ATTRIBUTES, demo_folder, draw_demo_faces, draw_face
+from .example import EXAMPLE_CREDIT, EXAMPLE_NAME, EXAMPLE_SOURCE, example_photo
 from .fairface import draw_fairface, load_fairface
-from .packing import files_key, pack, packed_folder, packing_key, undecodable_files, with_pixels
+from .formats import FORMATS, Format
+from .frame_check import frame_notice
+from .identity import data_digest, labels_digest, pixels_digest
+from .mapping import (
+    Attribute,
+    Mapping,
+    describe_values,
+    forget_mapping,
+    keep_mapping,
+    kept_mapping,
+    mapping_path,
+    parse_mapping,
+    propose,
+)
+from .meaning import answers, is_missing
+from .packed_files import files_key
+from .packing import pack, pack_quietly, packed_folder, undecodable_files, with_pixels
 from .parts import PART_OF, part_mask, part_roi
 from .roi import ROI_PRESETS, AnyRoi, PixelRoi, Roi, roi_area
-from .sources import list_faces, load_faces, load_folder
+from .sources import audit_target, is_photographed_celeba, list_faces, load_faces, load_folder, load_table, read_folder
+from .splitting import draw_split, with_held_out
 from .subsets import (
     CELLS,
     Cell,
     CellCounts,
+    available_counts,
     balanced_counts,
     balanced_test,
     biased_subset,
     cell_members,
     cell_name,
     cell_table,
+    equal_cells,
     feasible_scale,
     group_name,
+    with_or_without,
 )
+from .watching import Glance, glance, have_changed
 
 __all__ = [
-    "CELEBA_ATTRIBUTES",
     "CELLS",
-    "DEMO",
-    "DRAWN_ATTRIBUTES",
+    "EXAMPLE_CREDIT",
+    "EXAMPLE_NAME",
+    "EXAMPLE_SOURCE",
+    "FORMATS",
+    "FRAME",
+    "LOOKED_AT",
     "PART_OF",
     "ROI_PRESETS",
+    "SPLITS",
+    "Annotated",
     "AnyRoi",
+    "Attribute",
     "Cell",
     "CellCounts",
+    "Face",
     "FaceDataset",
+    "Format",
+    "Glance",
+    "Mapping",
     "PixelRoi",
     "Roi",
+    "RowsAboutFaces",
+    "Similarity",
+    "align_face",
+    "align_folder",
     "aligned_crop",
+    "aligned_square",
+    "answers",
+    "audit_data",
+    "audit_sentence",
+    "audit_target",
+    "available_counts",
     "balanced_counts",
     "balanced_test",
     "biased_subset",
     "cell_members",
     "cell_name",
     "cell_table",
+    "check_set",
+    "correlations",
+    "data_digest",
     "decode_image",
-    "demo_folder",
-    "draw_demo_faces",
-    "draw_face",
+    "describe_audit",
+    "describe_check",
+    "describe_values",
     "draw_fairface",
+    "draw_split",
+    "equal_cells",
+    "example_photo",
+    "example_rows",
+    "faces_of",
     "feasible_scale",
     "files_key",
+    "find_duplicates",
+    "find_faces",
+    "forget_mapping",
+    "frame_notice",
+    "frame_sentences",
+    "glance",
+    "group_counts",
     "group_name",
+    "have_changed",
+    "is_aligned",
+    "is_missing",
+    "is_photographed_celeba",
+    "keep_audit",
+    "keep_mapping",
+    "kept_audit",
+    "kept_mapping",
+    "labelled_folder",
+    "labels_digest",
     "list_faces",
     "load_celeba",
+    "load_celeba_hq",
     "load_faces",
     "load_fairface",
     "load_folder",
+    "load_table",
+    "look_for_faces",
+    "mapping_path",
+    "misplacement",
+    "movement",
+    "outside_of_square",
     "pack",
+    "pack_quietly",
     "packed_folder",
-    "packing_key",
+    "parse_mapping",
     "part_mask",
     "part_roi",
+    "pixels_digest",
+    "propose",
+    "read_folder",
     "roi_area",
+    "rows_about_faces",
+    "side_name",
+    "to_frame",
     "to_square",
     "undecodable_files",
+    "unpack",
+    "with_held_out",
+    "with_or_without",
     "with_pixels",
+    "write_croissant",
 ]

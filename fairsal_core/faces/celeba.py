@@ -1,28 +1,39 @@
-"""CelebA from a folder, in both layouts found in the wild: the official text files and the CSV files on Kaggle."""
+"""CelebA from a folder, as it is found in the wild: the official text files or Kaggle's CSV files, in the dialects people have."""
 
-import io
-import os
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from fairsal_core.errors import FairsalError
+from fairsal_core.faces import meaning
+from fairsal_core.faces.annotated import Annotated, faces_of
 from fairsal_core.faces.dataset import SPLITS, FaceDataset
-from fairsal_core.files import open_regular
-from fairsal_core.home import leads_out
+from fairsal_core.faces.labelled import Labelled, check_names, labelled_pictures
+from fairsal_core.faces.mapping import Attribute, Mapping
+from fairsal_core.faces.pictures import Pictures, list_pictures
+from fairsal_core.faces.written import UNNAMED, check_place, numbered_lines, read_table
 
 _ATTRIBUTES = "list_attr_celeba"
 _PARTITION = "list_eval_partition"
-_IDENTITY = "identity_CelebA.txt"
-_MAX_BYTES = 64 * 1024 * 1024  # more than twice CelebA's largest table
-_MAX_LINE = 100_000
-_MAX_LINES = 1_000_000
+_IDENTITY = "identity_CelebA"
+_SUFFIXES = (".txt", ".csv")
+_TABLE_FOLDERS = ("", "Anno", "Eval")
+_IMAGE_FOLDERS = ("img_align_celeba", "img_align_celeba_png", "Img/img_align_celeba", "Img/img_align_celeba_png")
+_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _MAX_DIGITS = 9
-_SIGNS = {"-1": 0, "1": 1}
+_SIGNS = (("-1", "1"), ("0", "1"), ("false", "true"))
+IDENTITY, SPLIT, IMAGE = "identity", "partition", "image_id"
+
+
+def is_celeba(root: Path) -> bool:
+    """Return whether a folder has CelebA's attribute file, in either form, itself or in `Anno/`."""
+    return find_table(root, _ATTRIBUTES) is not None
+
+
+def looks_like_celeba(root: Path) -> bool:
+    """Return whether a folder has something of CelebA's, though not its attribute file."""
+    return find_table(root, _PARTITION) is not None or any((root / name).is_dir() for name in _IMAGE_FOLDERS)
 
 
 def load_celeba(root: Path | str) -> FaceDataset:
@@ -32,223 +43,194 @@ def load_celeba(root: Path | str) -> FaceDataset:
     ----------
     root : path
         A folder with `img_align_celeba/` (also nested once, as Kaggle's archive unpacks) and either
-        `list_attr_celeba.txt` and `list_eval_partition.txt` or the `.csv` pair. Missing landmarks or identities are fine.
+        `list_attr_celeba.txt` and `list_eval_partition.txt` or the `.csv` pair. Missing landmarks or identities are fine; where
+        there is no partition, one is drawn. As the official download unpacks (`Anno/`, `Eval/`, `Img/`) it reads too.
 
     Returns
     -------
     FaceDataset
-        All rows of the attribute file, in its order.
+        The rows of the attribute file whose picture is there, in its order.
 
     Raises
     ------
     FairsalError
         If a file is missing or does not read as CelebA's, naming the file and, where there is one, the line.
     """
-    root = Path(root).expanduser()
+    return faces_of(read_celeba(Path(root).expanduser()))
+
+
+def read_celeba(root: Path) -> Annotated:
+    """Return CelebA's rows as they stand in its files."""
     if not root.is_dir():
         raise FairsalError(f"There is no folder '{root}'.")
-    attributes = _read_attributes(_find_table(root, _ATTRIBUTES))
-    split = _read_split(_find_table(root, _PARTITION), attributes.index)
-    return FaceDataset(
-        name=root.resolve().name,
-        root=root,
-        image_folder=_find_images(root),
-        attributes=attributes,
-        split=split,
-        identity=_read_identity(root / _IDENTITY, attributes.index),
-        parts_folder=root / "parts" if (root / "parts").is_dir() else None,
-    )
+    path = find_table(root, _ATTRIBUTES)
+    if path is None:
+        raise FairsalError(f"'{root}' is no CelebA folder: {_ATTRIBUTES}.txt (or {_ATTRIBUTES}.csv) is missing.")
+    folder = _find_images(root)
+    pictures = Pictures(list_pictures(folder))
+    if not len(pictures):
+        _refuse_archives(root, folder)
+    labelled = labelled_pictures(path, pictures, folder)
+    cells, mapping = signed_attributes(labelled, "celeba")
+    cells, mapping, more = _with_split(root, cells, labelled, mapping)
+    identity = find_table(root, _IDENTITY)
+    if identity is not None:
+        stems = [_stem(name) for name in labelled.written]
+        who = _two_columns(identity, set(stems)).reindex(stems).fillna("")
+        cells[IDENTITY] = pd.Categorical(who.tolist())
+        mapping = mapping.model_copy(update={"identity": IDENTITY})
+    parts = root / "parts"
+    notes = (*labelled.notes, *more)
+    return Annotated(root, folder, cells, mapping, notes, parts_folder=parts if parts.is_dir() else None)
 
 
-def _find_table(root: Path, stem: str) -> Path:
-    for suffix in (".txt", ".csv"):
-        path = root / f"{stem}{suffix}"
-        if path.is_file():
-            return path
-    raise FairsalError(f"'{root}' is no CelebA folder: {stem}.txt (or {stem}.csv) is missing.")
+def find_table(root: Path, stem: str) -> Path | None:
+    """Return the file of a table, in a folder or where the official download has it."""
+    for folder in _TABLE_FOLDERS:
+        for suffix in _SUFFIXES:
+            path = root / folder / f"{stem}{suffix}"
+            if path.is_file():
+                return path
+    return None
 
 
 def _find_images(root: Path) -> Path:
-    folder = root / "img_align_celeba"
-    if not folder.is_dir():
-        raise FairsalError(f"'{root}' is no CelebA folder: img_align_celeba/ with the images is missing.")
-    nested = folder / "img_align_celeba"
-    found = nested if nested.is_dir() else folder
-    _check_place(found, root)
-    return found
+    for name in _IMAGE_FOLDERS:
+        folder = root / name
+        if folder.is_dir():
+            nested = folder / folder.name
+            found = nested if nested.is_dir() else folder
+            check_place(found, root)
+            return found
+    if any((root / name).is_dir() for name in _SPLIT_FOLDERS) or list_pictures(root, depth=0):
+        return root
+    _refuse_archives(root, root / _IMAGE_FOLDERS[0])
+    raise FairsalError(f"'{root}' is no CelebA folder: img_align_celeba/ with the images is missing.")
 
 
-def _check_place(path: Path, root: Path) -> None:
-    if leads_out(path, root):
-        real = os.path.realpath(path)
-        raise FairsalError(f"{path} is a link out of the data folder, to {real}; name that in FAIRSAL_DATA_ROOTS too.")
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Give the lines of a table with their numbers, without holding them all."""
-    with _opened(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:
-        for number, line in enumerate(iter(lambda: text.readline(_MAX_LINE + 1), ""), start=1):
-            if len(line) > _MAX_LINE:
-                raise FairsalError(
-                    f"{path}, line {number}: longer than {_MAX_LINE:,} characters, so no table of CelebA."
-                )
-            if number > _MAX_LINES:
-                raise FairsalError(f"{path} has more than {_MAX_LINES:,} lines, so it is no table of CelebA.")
-            yield number, line
-
-
-def _opened(path: Path) -> BinaryIO:
-    _check_place(path, path.parent)
-    try:
-        stream = open_regular(path)
-    except OSError as error:
-        raise FairsalError(f"{path} cannot be read ({error.strerror or error}).") from error
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    if size > _MAX_BYTES:
-        stream.close()
-        raise FairsalError(f"{path} has {size / 2**20:.0f} MB; the most is {_MAX_BYTES // 2**20} MB.")
-    return stream
-
-
-def _line_of(path: Path, name: str, occurrence: int = 1) -> str:
-    """Return "PATH, line N" for the line that begins with a name: sought only once something is wrong with it."""
-    numbers = [number for number, line in _lines(path) if re.split(r"[,\s]", line.strip())[0].strip('"') == name]
-    return f"{path}, line {numbers[occurrence - 1]}" if len(numbers) >= occurrence else str(path)
-
-
-def _read_attributes(path: Path) -> pd.DataFrame:
-    table = _read_attribute_csv(path) if path.suffix == ".csv" else _read_attribute_text(path)
-    _check_names(path, table.index)
-    if table.empty:
-        raise FairsalError(f"{path} lists no images, or no attributes.")
-    if table.columns.has_duplicates:
-        raise FairsalError(f"{path} names the attribute {table.columns[table.columns.duplicated()][0]} more than once.")
-    return table
-
-
-def _read_attribute_csv(path: Path) -> pd.DataFrame:
-    table = _read_csv(path)
-    for column in table.columns:
-        wrong = table.index[~table[column].isin([-1, 1])]
-        if len(wrong):
-            value = table[column].loc[[wrong[0]]].iloc[0]
-            raise _wrong_label(_line_of(path, wrong[0]), column, wrong[0], value)
-    return table == 1
-
-
-def _wrong_label(place: str, column: str, name: str, value: object) -> FairsalError:
-    return FairsalError(f"{place}: '{column}' of {name} is {str(value)[:60]}, but attributes are -1 or 1.")
-
-
-def _read_attribute_text(path: Path) -> pd.DataFrame:
-    lines = _lines(path)
-    _, first = next(lines, (1, ""))
-    _, second = next(lines, (2, ""))
-    if not _is_number(first.strip()):
-        raise FairsalError(f"{path}, line 1: expected the number of images, as in CelebA's {_ATTRIBUTES}.txt.")
-    columns, promised = second.split(), int(first)
-    names: list[str] = []
-    labels = bytearray()
-    for number, line in lines:
-        name, *fields = line.split() or [""]
-        if not name:
-            continue
-        if len(fields) != len(columns):
-            raise FairsalError(
-                f"{path}, line {number}: expected a file name and {len(columns)} labels, found {len(fields) + 1} fields."
-            )
-        try:
-            labels.extend([_SIGNS[field] for field in fields])
-        except KeyError:
-            wrong = next(index for index, field in enumerate(fields) if field not in _SIGNS)
-            raise _wrong_label(f"{path}, line {number}", columns[wrong], name, fields[wrong]) from None
-        names.append(name)
-        if len(names) > promised:
-            raise FairsalError(f"{path}, line 1 promises {promised} images, but line {number} is one more.")
-    if len(names) < promised:
-        raise FairsalError(f"{path}, line 1 promises {promised} images, but the file lists {len(names)}.")
-    values = np.frombuffer(labels, dtype=bool).reshape(len(names), len(columns))
-    return pd.DataFrame(values, index=pd.Index(names, name="image", dtype="str"), columns=columns)
-
-
-def _is_number(text: str) -> bool:
-    return len(text) <= _MAX_DIGITS and text.isdecimal()
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    next(_lines(path), None)  # a first line without end would become columns without number
-    try:
-        with _opened(path) as stream:
-            table = pd.read_csv(
-                stream, encoding="utf-8-sig", skipinitialspace=True, dtype={"image_id": str}, low_memory=False
-            )
-    except (ValueError, UnicodeDecodeError, OverflowError) as error:
-        raise FairsalError(f"{path} does not read as CSV: {_one_line(error)}.") from error
-    if "image_id" not in table.columns:
-        raise FairsalError(f"{path}, line 1: the column image_id is missing.")
-    if table["image_id"].isna().any():
-        raise FairsalError(f"{_line_of(path, '')}: a line has no image_id.")
-    return table.set_index("image_id").rename_axis("image")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160].rstrip(".")
-
-
-def _read_split(path: Path, names: pd.Index) -> pd.Series:
-    numbers = _read_partition_csv(path) if path.suffix == ".csv" else _read_two_columns(path)
-    _check_names(path, numbers.index)
-    missing = names.difference(numbers.index)
-    if len(missing):
-        raise FairsalError(f"{path} has no line for {missing[0]} ({len(missing)} of {len(names)} images missing).")
-    numbers = numbers.loc[names]
-    wrong = names[~numbers.isin(range(len(SPLITS)))]
-    if len(wrong):
+def _refuse_archives(root: Path, folder: Path) -> None:
+    archives = sorted(path.name for path in (*root.glob("*.zip"), *root.glob("*/*.zip")))
+    if archives:
         raise FairsalError(
-            f"{_line_of(path, wrong[0])}: {wrong[0]} is in split {numbers[wrong[0]]}, "
+            f"'{root}' has {archives[0]} and no {folder.name}/: the pictures are not unpacked yet; "
+            f"`fairsal data unpack {root}` does it."
+        )
+
+
+def signed_attributes(labelled: Labelled, format: str) -> tuple[pd.DataFrame, Mapping]:
+    """Return the cells of a table whose columns all say yes or no, by picture, and what they mean."""
+    cells, table = labelled.cells, labelled.table
+    no, yes = _signs_of(cells)
+    attributes = []
+    for column in map(str, cells.columns):
+        texts = [str(text) for text in cells[column].cat.remove_unused_categories().cat.categories]
+        values = {text: {no: meaning.NO, yes: meaning.YES}.get(text.strip().lower()) for text in texts}
+        wrong = [text for text, value in values.items() if value is None and not meaning.is_missing(text)]
+        if wrong:
+            row = int(np.flatnonzero((cells[column] == wrong[0]).to_numpy())[0])
+            raise _wrong_label(table.place(row), column, labelled.written[row], wrong[0], (no, yes))
+        values |= {
+            text: value for text, value in ((no, meaning.NO), (yes, meaning.YES)) if value not in values.values()
+        }
+        attributes.append(Attribute(column=column, name=column, kind="binary", values=values))
+    names = [each.name for each in attributes]
+    varying = {name for name in names if cells[name].nunique() > 1}
+    target = next((name for name in ("Male", *names) if name in names), None)
+    mapping = Mapping(
+        format=format,
+        picture=labelled.picture,
+        attributes=tuple(attributes),
+        target=target,
+        protected=tuple(name for name in names if meaning.names_protected(name) and name != target and name in varying),
+    )
+    return cells, mapping
+
+
+def _signs_of(cells: pd.DataFrame) -> tuple[str, str]:
+    """Return how a table writes no and yes: as most of its columns do."""
+    texts = [{str(text).strip().lower() for text in cells[column].cat.categories} for column in cells.columns]
+    return max(_SIGNS, key=lambda signs: sum(len(each & set(signs)) for each in texts))
+
+
+def _wrong_label(place: str, column: str, name: str, text: str, signs: tuple[str, str]) -> FairsalError:
+    as_here = "" if signs == _SIGNS[0] else f"; this file has {signs[0]} and {signs[1]}"
+    return FairsalError(
+        f"{place}: '{column}' of {name} is {text[:60]}, but attributes are -1 or 1, or 0 and 1 or True and False "
+        f"throughout{as_here}."
+    )
+
+
+def _with_split(
+    root: Path, cells: pd.DataFrame, labelled: Labelled, mapping: Mapping
+) -> tuple[pd.DataFrame, Mapping, tuple[str, ...]]:
+    """Add the split: that of the partition file, else that of the folders, else none, and one is drawn."""
+    split = read_partition(root, labelled.written)
+    notes: tuple[str, ...] = ()
+    if split is None:
+        folders = [_SPLIT_FOLDERS.get(file.split("/")[0]) for file in labelled.files]
+        split = [each for each in folders if each is not None] if all(folders) else None
+        notes = (f"There is no {_PARTITION}.txt: the folders train, val and test are the split.",) if split else ()
+    if split is None:
+        return cells, mapping, notes
+    cells[SPLIT] = pd.Categorical(split)
+    return cells, mapping.model_copy(update={"split": SPLIT, "splits": {name: name for name in SPLITS}}), notes
+
+
+def read_partition(root: Path, names: list[str]) -> list[str] | None:
+    """Return the split of each picture, or None where there is no partition file."""
+    path = find_table(root, _PARTITION)
+    if path is None:
+        return None
+    stems = set(map(_stem, names))
+    numbers = _two_columns(path, stems)
+    wanted = pd.Index([_stem(name) for name in names])
+    missing = np.flatnonzero(~wanted.isin(numbers.index))
+    if len(missing):
+        raise FairsalError(
+            f"{path} has no line for {names[missing[0]]} ({len(missing)} of {len(names)} images missing): add them, or "
+            "move the file away, and a split is drawn."
+        )
+    found = numbers.loc[wanted]
+    splits = found.map({str(number): name for number, name in enumerate(SPLITS)} | {name: name for name in SPLITS})
+    wrong = np.flatnonzero(splits.isna())
+    if len(wrong):
+        name = names[wrong[0]]
+        raise FairsalError(
+            f"{_line_of(path, name)}: {name} is in split {found.iloc[wrong[0]]}, "
             "but splits are 0 (train), 1 (val) and 2 (test)."
         )
-    return numbers.map(dict(enumerate(SPLITS))).astype(pd.CategoricalDtype(list(SPLITS))).rename("split")
+    return [str(each) for each in splits]
 
 
-def _read_partition_csv(path: Path) -> pd.Series:
-    table = _read_csv(path)
-    if "partition" not in table.columns:
-        raise FairsalError(f"{path}, line 1: the column partition is missing.")
-    return table["partition"]
+def _stem(name: str) -> str:
+    base = name.replace("\\", "/").rpartition("/")[2]
+    stem, dot, _ = base.rpartition(".")
+    stem = stem if dot else base
+    return stem.lstrip("0") or "0" if stem.isdecimal() else stem
 
 
-def _read_identity(path: Path, names: pd.Index) -> pd.Series | None:
-    if not path.is_file():
-        return None
-    identity = _read_two_columns(path)
-    _check_names(path, identity.index)
-    return identity.rename("identity").reindex(names).astype("Int64")
+def _two_columns(path: Path, stems: set[str]) -> pd.Series:
+    """Return the second column of a table of two, by the names in the first without ending and zeros, for some of them."""
+    table = read_table(path, keep=lambda cell: _stem(cell) in stems or not cell, expected="a file name and a number")
+    columns = [name for name in map(str, table.cells.columns) if name != UNNAMED or len(table.cells.columns) == 2]
+    if len(columns) < 2 or not table.total:
+        raise FairsalError(f"{path}, line 1: expected a file name and a number.")
+    names, values = table.text(columns[0]), table.text(columns[-1])
+    if SPLIT in columns:
+        values = table.text(SPLIT)
+    for row, (name, value) in enumerate(zip(names, values, strict=True)):
+        if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS) and value not in SPLITS:
+            raise FairsalError(f"{table.place(row)}: expected a file name and a number, found '{name} {value}'."[:200])
+    index = pd.Index([_stem(name) for name in names])
+    if index.has_duplicates:
+        row = int(np.flatnonzero(index.duplicated())[0])
+        raise FairsalError(f"{table.place(row)} lists {names[row]} more than once.")
+    check_names(table, names)
+    return pd.Series(values, index=index, dtype=object)
 
 
-def _read_two_columns(path: Path) -> pd.Series:
-    names, numbers = [], []
-    for number, line in _lines(path):
-        fields = line.split()
-        if not fields:
-            continue
-        if len(fields) != 2 or not _is_number(fields[1]):
-            raise FairsalError(
-                f"{path}, line {number}: expected a file name and a number, found '{line.strip()[:60]}'."
-            )
-        names.append(fields[0])
-        numbers.append(int(fields[1]))
-    return pd.Series(numbers, index=pd.Index(names, name="image", dtype="str"), dtype="int64")
-
-
-def _check_names(path: Path, names: pd.Index) -> None:
-    outside = [name for name in names if "/" in name or "\\" in name or not name.isprintable()]
-    if outside:
-        shown = outside[0].encode("unicode_escape").decode() if not outside[0].isprintable() else outside[0]
-        raise FairsalError(
-            f"{_line_of(path, outside[0])} names '{shown[:60]}', which is not a file in the image folder."
-        )
-    if names.has_duplicates:
-        twice = names[names.duplicated()][0]
-        raise FairsalError(f"{_line_of(path, twice, 2)} lists {twice} more than once.")
+def _line_of(path: Path, name: str) -> str:
+    """Return "PATH, line N" for the line that begins with a name: sought only once something is wrong with it."""
+    numbers = (number for number, line in numbered_lines(path) if line.strip().strip('"').startswith(name))
+    found = next(numbers, None)
+    return str(path) if found is None else f"{path}, line {found}"

@@ -2,7 +2,8 @@
 
 import io
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +26,7 @@ _LARGE_PIXELS = 8_000_000
 _one_large_at_a_time = threading.Lock()
 # CelebA's aligned images; squeezing the whole frame keeps neckties and hats in the picture.
 ALIGNED_ASPECT = 178 / 218
+ASPECT_SLACK = 0.02  # a shape this near is that shape
 
 
 def decode_image(source: Path | bytes, name: str = "") -> Image.Image:
@@ -48,9 +50,25 @@ def decode_image(source: Path | bytes, name: str = "") -> Image.Image:
         One sentence: not an image, truncated, animated, too many pixels or bytes, or of extreme shape.
     """
     name = name or (source.name if isinstance(source, Path) else "The image")
+    with (
+        _told_of(name),
+        io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as stream,
+    ):
+        return _decode(stream, name)
+
+
+def read_image(path: Path) -> bytes:
+    """Return the content of an image file, for `decode_image`; raises FairsalError for one that it would not open."""
+    with _told_of(path.name), open_regular(path) as stream:
+        _check_size(stream, path.name)
+        return stream.read(MAX_BYTES)
+
+
+@contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """Say in one sentence what is wrong with an image file."""
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as stream:
-            return _decode(stream, name)
+        yield
     except FairsalError:
         raise
     except FileNotFoundError:
@@ -66,20 +84,24 @@ def decode_image(source: Path | bytes, name: str = "") -> Image.Image:
 
 
 def _decode(stream: BinaryIO, name: str) -> Image.Image:
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    if size > MAX_BYTES:
-        raise FairsalError(f"{name} has {size / 2**20:.0f} MB; the most is {MAX_BYTES // 2**20} MB.")
+    _check_size(stream, name)
     with Image.open(stream, formats=FORMATS) as image:
         _check_shape(image, name)
         with _one_large_at_a_time if image.width * image.height > _LARGE_PIXELS else nullcontext():
             return _to_rgb(ImageOps.exif_transpose(_shrunk(image)))
 
 
+def _check_size(stream: BinaryIO, name: str) -> None:
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if size > MAX_BYTES:
+        raise FairsalError(f"{name} has {size / 2**20:.0f} MB; the most is {MAX_BYTES // 2**20} MB.")
+
+
 def to_square(image: Image.Image, size: int = 128) -> NDArray[np.uint8]:
     """Scale an image to (size, size, 3) uint8; a shape other than CelebA's 178x218 frame is centre-cropped to it first."""
     width, height = image.size
-    if abs(width / height / ALIGNED_ASPECT - 1) > 0.02:
+    if abs(width / height / ALIGNED_ASPECT - 1) > ASPECT_SLACK:
         image = image.crop(aligned_crop(width, height))
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
 

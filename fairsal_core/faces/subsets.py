@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces.dataset import FaceDataset
+from fairsal_core.faces.dataset import VERSUS, FaceDataset, side_name
 
 _Count = Annotated[int, Field(ge=0)]
 
@@ -92,20 +92,39 @@ def group_name(target: str, positive: bool) -> str:
     """
     if target == "Male":
         return "men" if positive else "women"
-    return target if positive else f"not {target}"
+    return side_name(target, positive)
 
 
 def cell_name(target: str, confounder: str, cell: Cell) -> str:
     """Return what to call a cell, e.g. "men with Blond_Hair"."""
-    return f"{group_name(target, cell.target)} {'with' if cell.confounder else 'without'} {confounder}"
+    return f"{group_name(target, cell.target)} {with_or_without(confounder, cell.confounder)}"
+
+
+def with_or_without(confounder: str, has: bool) -> str:
+    """Return what to call having the confounder or not.
+
+    Examples
+    --------
+    >>> with_or_without("Blond_Hair", False), with_or_without("race=Black vs White", False)
+    ('without Blond_Hair', 'with race=White')
+    """
+    if "=" in confounder and VERSUS in confounder:
+        return f"with {side_name(confounder, has)}"
+    return f"{'with' if has else 'without'} {confounder}"
 
 
 def cell_members(faces: FaceDataset, target: str, confounder: str) -> dict[Cell, NDArray[np.int64]]:
-    """Return the positions of each cell's faces."""
+    """Return the positions of each cell's faces; those without a label of either attribute are in none."""
     if target == confounder:
         raise FairsalError(f"Target and confounder are both '{target}'; choose two different attributes.")
-    has_target, has_confounder = faces.labels(target), faces.labels(confounder)
-    return {cell: np.flatnonzero((has_target == cell.target) & (has_confounder == cell.confounder)) for cell in CELLS}
+    if faces.column_of(target) == faces.column_of(confounder):
+        raise FairsalError(
+            f"'{target}' and '{confounder}' are both read from '{faces.column_of(target)}'; choose two different attributes."
+        )
+    known = np.flatnonzero(faces.labelled(target, confounder))
+    some = faces if len(known) == len(faces) else faces.take(known)
+    has_target, has_confounder = some.labels(target), some.labels(confounder)
+    return {cell: known[(has_target == cell.target) & (has_confounder == cell.confounder)] for cell in CELLS}
 
 
 def feasible_scale(wanted: CellCounts, available: CellCounts) -> float:
@@ -150,25 +169,49 @@ def biased_subset(
     wanted = CellCounts() if counts is None else counts
     if not wanted.total:
         raise FairsalError("The subset is empty; give at least one cell a count above 0.")
-    pool = faces.in_split(split)
+
+    def draw(pool: FaceDataset) -> FaceDataset:
+        members = cell_members(pool, target, confounder)
+        available = CellCounts.of(pool, target, confounder)
+        if any(wanted[cell] > available[cell] for cell in CELLS):
+            raise _too_few(wanted, available, target, confounder, split)
+        generator = np.random.default_rng(seed)
+        chosen = [generator.choice(members[cell], size=wanted[cell], replace=False) for cell in CELLS]
+        return pool.take(generator.permutation(np.concatenate(chosen)))
+
+    return faces.in_split(split).drawn(draw)
+
+
+def available_counts(pool: FaceDataset, target: str, confounder: str, wanted: CellCounts) -> CellCounts:
+    """Count the cells of a split; where all faces of a cell are wanted, or more, only those that decode.
+
+    Of a large set that is not packed, those are read then.
+    """
     members = cell_members(pool, target, confounder)
-    available = CellCounts.of(pool, target, confounder)
-    if any(wanted[cell] > available[cell] for cell in CELLS):
-        raise _too_few(wanted, available, target, confounder, split)
-    generator = np.random.default_rng(seed)
-    chosen = [generator.choice(members[cell], size=wanted[cell], replace=False) for cell in CELLS]
-    return pool.take(generator.permutation(np.concatenate(chosen)))
+    a, b, c, d = (
+        len(pool.take(members[cell]).readable) if len(members[cell]) <= wanted[cell] else len(members[cell])
+        for cell in CELLS
+    )
+    return CellCounts(target_with=a, target_without=b, other_with=c, other_without=d)
+
+
+def equal_cells(pool: FaceDataset, target: str, confounder: str, most: int | None = None) -> int:
+    """Return how many faces each cell of a split can give, at most `most`: what the rarest has, less what does not decode."""
+    rarest = min(map(len, cell_members(pool, target, confounder).values()))
+    wanted = rarest if most is None else min(most, rarest)
+    available = available_counts(pool, target, confounder, CellCounts.equal(wanted))
+    return min(wanted, *(available[cell] for cell in CELLS))
 
 
 def balanced_counts(
     faces: FaceDataset, target: str, confounder: str, total: int, *, split: str = "train"
 ) -> CellCounts:
     """Return equal cells that add up to `total`, or as many as the rarest cell allows."""
-    available = CellCounts.of(faces.in_split(split), target, confounder)
-    rarest = min(available[cell] for cell in CELLS)
-    if rarest == 0:
+    pool = faces.in_split(split)
+    available = CellCounts.of(pool, target, confounder)
+    if min(available[cell] for cell in CELLS) == 0:
         raise _too_few(CellCounts.equal(max(1, total // 4)), available, target, confounder, split)
-    return CellCounts.equal(min(total // 4, rarest))
+    return CellCounts.equal(equal_cells(pool, target, confounder, total // 4))
 
 
 def balanced_test(
@@ -195,7 +238,7 @@ def balanced_test(
     rarest = min(available[cell] for cell in CELLS)
     if rarest == 0:
         raise _too_few(CellCounts.equal(per_cell or 1), available, target, confounder, split)
-    counts = CellCounts.equal(rarest if per_cell is None else per_cell)
+    counts = CellCounts.equal(equal_cells(pool, target, confounder) if per_cell is None else per_cell)
     return biased_subset(faces, target, confounder, counts, split=split, seed=seed)
 
 

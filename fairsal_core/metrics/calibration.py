@@ -104,8 +104,10 @@ def log_loss(logits: NDArray[np.floating], labels: NDArray[np.int64], temperatur
     return float((logsumexp(scores, axis=1) - scores[np.arange(len(scores)), labels]).mean())
 
 
-def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """Return the temperature T in [0.05, 20] for which softmax(logits / T) gives the labels the highest likelihood.
+def fit_temperature(
+    logits: NDArray[np.floating], labels: NDArray[np.int64], offset: NDArray[np.floating] | None = None
+) -> float:
+    """Return the temperature T in [0.05, 20] for which softmax(logits / T + offset) gives the labels the highest likelihood.
 
     Dividing by T changes no prediction, only how sure it is (Guo et al. 2017, section 4.2).
 
@@ -115,14 +117,18 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> 
         On faces that the classifier was not trained on.
     labels : array, (M,) int
         Class numbers.
+    offset : array, (C,), optional
+        What does not depend on T, such as the logarithm of a prior; by default nothing.
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
         raise FairsalError(
             f"A temperature needs logits (M, C) and labels (M,) of at least one face, got {logits.shape} and {labels.shape}."
         )
     low, high = np.log(_TEMPERATURES)
+    added = np.zeros(logits.shape[1]) if offset is None else np.asarray(offset, dtype=np.float64)
+    scores = np.asarray(logits, dtype=np.float64)
     found = minimize_scalar(
-        lambda exponent: log_loss(logits, labels, float(np.exp(exponent))),
+        lambda exponent: log_loss(scores / float(np.exp(exponent)) + added, labels),
         bounds=(low, high),
         method="bounded",
         options={"xatol": 1e-4},

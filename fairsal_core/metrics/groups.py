@@ -1,37 +1,23 @@
-"""Accuracy per subgroup, the gap between the two target groups, and the differences that fairness metrics ask for.
+"""Accuracy per subgroup, the gap between the two target groups, and the differences that fairness metrics ask for."""
 
-The four cells are numbered as `fairsal_core.faces.CELLS` lists them: target with the confounder, target without, other
-with, other without.
-"""
-
-from collections.abc import Iterator
-from typing import NamedTuple
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fairsal_core.metrics.intervals import Hits, Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
+from fairsal_core.metrics.decisions import ALL_CELLS, OTHER_CELLS, TARGET_CELLS, Decisions, Estimate
+from fairsal_core.metrics.intervals import LEVEL, Hits, Interval
+from fairsal_core.metrics.mover import contrast_interval, size_of
+from fairsal_core.metrics.proportions import Rates, ratio_of
 
-TARGET_CELLS = (0, 1)
-OTHER_CELLS = (2, 3)
-ALL_CELLS = TARGET_CELLS + OTHER_CELLS
 ACCURACY, GAP, WORST_CELL = "accuracy", "gap", "worst_cell"
 DEMOGRAPHIC_PARITY = "demographic_parity_difference"
 EQUAL_OPPORTUNITY = "equal_opportunity_difference"
 EQUALIZED_ODDS = "equalized_odds_difference"
-
-
-class Estimate(NamedTuple):
-    """A number with its 95% interval.
-
-    `metric` says what it is, `cells` which cells it is about, `n` counts their faces.
-    """
-
-    metric: str
-    cells: tuple[int, ...]
-    value: float
-    interval: Interval
-    n: int
+IMPACT_RATIO = "impact_ratio"
+_DIFFERENCES = (DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY, EQUALIZED_ODDS)
+_Weights = NDArray[np.floating] | NDArray[np.integer]
 
 
 def cell_numbers(target: NDArray[np.bool_], confounder: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -50,10 +36,32 @@ def gap(accuracy_target: float, accuracy_other: float) -> float:
     return accuracy_other - accuracy_target
 
 
+def shortcut_gap(
+    cell_accuracies: Mapping[int, float] | Sequence[float] | NDArray[np.floating], conflicting: tuple[int, ...] = (0, 3)
+) -> float:
+    """Return the mean accuracy of the aligned cells less that of the conflicting ones, where the training correlation misleads.
+
+    Parameters
+    ----------
+    cell_accuracies : mapping of cell to accuracy, or 4 numbers
+        In the order of `fairsal_core.faces.CELLS`.
+    conflicting : tuple of int
+        Cells in which following the confounder is wrong; by default those rare in the papers' subsets: target with it, other
+        without.
+
+    Examples
+    --------
+    >>> round(shortcut_gap([0.08, 0.97, 0.96, 0.50]), 3)
+    0.675
+    """
+    accuracies = {cell: cell_accuracies[cell] for cell in ALL_CELLS}
+    aligned = [value for cell, value in accuracies.items() if cell not in conflicting]
+    return float(np.mean(aligned) - np.mean([accuracies[cell] for cell in conflicting]))
+
+
 def subgroup_estimates(
     correct: Hits,
     cells: NDArray[np.int64],
-    seed: int = 0,
     *,
     prevalence: NDArray[np.floating] | NDArray[np.integer] | None = None,
 ) -> list[Estimate]:
@@ -66,8 +74,6 @@ def subgroup_estimates(
         the probability that it is; values are then expectations.
     cells : array, (N,) int
         Cell of each face.
-    seed : int
-        Of the bootstrap.
     prevalence : array, (4,), optional
         How common each cell is out there. By default each face counts the same, so that equal cells weigh the same; with
         it the accuracy over several cells is what a population with these cells would see.
@@ -80,18 +86,27 @@ def subgroup_estimates(
 
     Notes
     -----
-    One classifier's accuracies, and those that are 0 or 1 for all seeds, get Wilson's interval, since no resampling
-    tells how sure 0 or 1 is. Everything else is bootstrapped over faces within cells and, with several seeds, over seeds.
+    Intervals are `contrast_interval`'s: Wilson's for one cell of one classifier, else put together from the cells', with what
+    seeds differ by where there are several.
     """
-    rates = _over_seeds(bootstrap_rates(correct, cells, seed=seed), seed)
-    sizes = np.bincount(cells, minlength=len(ALL_CELLS))
-    weights = sizes if prevalence is None else np.where(sizes > 0, prevalence, 0)
-    estimates = [
-        _accuracy(correct, cells, rates, members, weights) for members in _groups() if weights[list(members)].any()
-    ]
-    if prevalence is None:
-        estimates = [_with_wilson(estimate, correct, cells) for estimate in estimates]
-    return [*estimates, _gap(estimates, rates, weights, len(cells))]
+    decisions = Decisions(correct, cells)
+    weights = decisions.sizes if prevalence is None else np.where(decisions.sizes > 0, prevalence, 0)
+    return [*_accuracies(decisions, weights), _gap(decisions, weights)]
+
+
+def accuracies(decisions: Decisions) -> list[Estimate]:
+    """Return accuracy over all faces, the two target groups and the four cells, as `subgroup_estimates` does."""
+    return _accuracies(decisions, decisions.sizes)
+
+
+def gap_estimate(decisions: Decisions) -> Estimate:
+    """Return the gap, as `subgroup_estimates` does."""
+    return _gap(decisions, decisions.sizes)
+
+
+def worst_cell_estimate(decisions: Decisions) -> Estimate:
+    """Return the cell with the lowest accuracy; see `worst_cell`."""
+    return worst_cell(decisions.once(accuracies))
 
 
 def worst_cell(estimates: list[Estimate]) -> Estimate:
@@ -103,46 +118,118 @@ def worst_cell(estimates: list[Estimate]) -> Estimate:
     return min(single, key=lambda estimate: estimate.value)._replace(metric=WORST_CELL)
 
 
-def fairness_estimates(correct: Hits, cells: NDArray[np.int64], seed: int = 0) -> list[Estimate]:
+def fairness_estimates(correct: Hits, cells: NDArray[np.int64]) -> list[Estimate]:
     """Return the demographic parity, equal opportunity and equalized odds differences between confounder groups.
 
     Parameters
     ----------
-    correct, cells, seed
+    correct, cells
         As in `subgroup_estimates`. The sensitive feature is the confounder; "yes" is to predict the target attribute.
 
     Returns
     -------
     list of Estimate
-        Three, each 0 (no difference) to 1, the mean over seeds; nan where a cell has no faces.
+        Three, each 0 (no difference) to 1, of the mean rates over seeds; nan where a cell has no faces.
 
     Notes
     -----
     The values are fairlearn's `MetricFrame.difference()` of selection rate, true positive rate, and the larger of true
-    and false positive rate. The intervals are a multinomial bootstrap over confounder group x label x prediction. As
-    absolute values they lean upwards where there is next to no difference, so they are widened to contain the value.
+    and false positive rate. The intervals are those of the signed differences, folded: where the sign is open they begin at 0,
+    so that groups which are treated alike can show no difference.
 
     References
     ----------
     Dwork et al. (2012); Hardt et al. (2016); `fairlearn.metrics`.
     """
-    target = np.isin(cells, TARGET_CELLS)
-    predicted = correct == target if correct.dtype == bool else np.where(target, correct, 1 - correct)
-    sizes = np.bincount(cells, minlength=len(ALL_CELLS))
-    names = (DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY, EQUALIZED_ODDS)
-    if not sizes.all():
-        nan = float("nan")
-        return [Estimate(name, ALL_CELLS, nan, Interval(nan, nan), len(cells)) for name in names]
-    values = np.mean([_differences_by_fairlearn(row, cells) for row in predicted], axis=0)
-    drawn = _differences(bootstrap_rates(predicted, cells, seed=seed), sizes)
-    intervals = [percentile_interval((part * bootstrap_seeds(len(part.T), seed=seed)).sum(axis=1)) for part in drawn]
-    return [
-        Estimate(name, ALL_CELLS, float(value), Interval(min(low, value), max(high, value)), len(cells))
-        for name, value, (low, high) in zip(names, values.tolist(), intervals, strict=True)
-    ]
+    return list(_fairness(Decisions(correct, cells)).values())
 
 
-def _differences_by_fairlearn(predicted: Hits, cells: NDArray[np.int64]) -> tuple[float, float, float]:
+def demographic_parity_difference(decisions: Decisions) -> Estimate:
+    """Return the difference between confounder groups in the rate of "yes"; see `fairness_estimates`."""
+    return decisions.once(_fairness)[DEMOGRAPHIC_PARITY]
+
+
+def equal_opportunity_difference(decisions: Decisions) -> Estimate:
+    """Return the difference between confounder groups in the true positive rate; see `fairness_estimates`."""
+    return decisions.once(_fairness)[EQUAL_OPPORTUNITY]
+
+
+def equalized_odds_difference(decisions: Decisions) -> Estimate:
+    """Return the larger difference between confounder groups of true and false positive rate; see `fairness_estimates`."""
+    return decisions.once(_fairness)[EQUALIZED_ODDS]
+
+
+def impact_ratio(decisions: Decisions) -> Estimate:
+    """Return the rate of "yes" of the confounder group that is selected less, over that of the other.
+
+    Returns
+    -------
+    Estimate
+        0 to 1, of the mean rates over seeds; nan where a cell has no faces or nobody is selected.
+
+    Notes
+    -----
+    The interval is MOVER-R's of the ratio with over without (Donner and Zou 2012), of rates whose intervals allow for seeds too,
+    turned so that it is of the smaller over the larger: where the sign of the difference is open it ends at 1.
+
+    References
+    ----------
+    29 CFR 1607.4 D (the four-fifths rule), where groups below 0.8 are evidence of adverse impact.
+    """
+    faces = len(decisions.cells)
+    unknown = Estimate(IMPACT_RATIO, ALL_CELLS, math.nan, Interval(math.nan, math.nan), faces)
+    if not decisions.sizes.all():
+        return unknown
+    with_it, without = (_selected(decisions, cells) for cells in ((0, 2), (1, 3)))
+    if not (with_it.value > 0 or without.value > 0):
+        return unknown
+    lower, higher = (with_it, without) if with_it.value <= without.value else (without, with_it)
+    ratio, other = ratio_of(lower, higher), ratio_of(higher, lower)
+    # Which group is selected less is seen in the same faces: where it may be the other, so may the ratio be the other's.
+    low = float(min(ratio.low, other.low) if ratio.high > 1 else ratio.low)
+    return Estimate(
+        IMPACT_RATIO, ALL_CELLS, float(ratio.value), Interval(max(0.0, low), min(1.0, float(ratio.high))), faces
+    )
+
+
+def _selected(decisions: Decisions, members: tuple[int, ...]) -> Rates:
+    """Return how often faces of some cells are said to have the target, with an interval that allows for seeds."""
+    shares = _shares(members, decisions.sizes)
+    rate = float(decisions.yes[:, np.isin(decisions.cells, members)].mean())
+    low, high = contrast_interval(decisions.yes, decisions.cells, shares)
+    return Rates(*(np.array(each) for each in (rate, low, high, float(decisions.sizes[list(members)].sum()))))
+
+
+def _fairness(decisions: Decisions) -> dict[str, Estimate]:
+    """Return the three differences at once: fairlearn is asked once for all of them."""
+    faces = len(decisions.cells)
+    if not decisions.sizes.all():
+        nan = Interval(math.nan, math.nan)
+        return {name: Estimate(name, ALL_CELLS, math.nan, nan, faces) for name in _DIFFERENCES}
+    values = _differences_by_fairlearn(decisions.yes.mean(axis=0), decisions.cells)
+    intervals = difference_intervals(decisions)
+    return {
+        name: Estimate(name, ALL_CELLS, value, interval, faces)
+        for name, value, interval in zip(_DIFFERENCES, values, intervals, strict=True)
+    }
+
+
+def difference_intervals(decisions: Decisions) -> tuple[Interval, Interval, Interval]:
+    """Return the intervals of the three differences between confounder groups, all cells having faces."""
+    with_it, without = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.0, 1.0, 0.0, 1.0])
+    sizes = decisions.sizes
+    selected = with_it * sizes / (with_it @ sizes) - without * sizes / (without @ sizes)
+    hit, false = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])
+    parity, opportunity, other = (
+        size_of(contrast_interval(decisions.yes, decisions.cells, weights)) for weights in (selected, hit, false)
+    )
+    # Of the larger of two sizes: either by itself may lie above the truth, so each low end is one that both keep by chance
+    # as often as an interval has to.
+    surer = (size_of(contrast_interval(decisions.yes, decisions.cells, each, LEVEL**0.5)) for each in (hit, false))
+    return parity, opportunity, Interval(max(each.low for each in surer), max(opportunity.high, other.high))
+
+
+def _differences_by_fairlearn(predicted: NDArray[np.float64], cells: NDArray[np.int64]) -> tuple[float, float, float]:
     from fairlearn.metrics import (  # brings scikit-learn, which takes seconds
         MetricFrame,
         false_positive_rate,
@@ -167,21 +254,6 @@ def _differences_by_fairlearn(predicted: Hits, cells: NDArray[np.int64]) -> tupl
     return selected, hit, max(hit, false)
 
 
-def _differences(rates: NDArray[np.float64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-    """Return the three differences (R, S) for rates of "yes" in the four cells (R, S, 4) of these sizes."""
-    selected = [np.average(rates[..., start::2], axis=-1, weights=sizes[start::2]) for start in (0, 1)]
-    hit = np.abs(rates[..., 0] - rates[..., 1])
-    false = np.abs(rates[..., 2] - rates[..., 3])
-    return np.abs(selected[0] - selected[1]), hit, np.maximum(hit, false)
-
-
-def _over_seeds(rates: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Return the mean rates (R, cells) over seeds drawn anew in each replicate."""
-    weights = bootstrap_seeds(rates.shape[1], len(rates), seed)
-    pooled: NDArray[np.float64] = np.einsum("rsc,rs->rc", rates, weights)
-    return pooled
-
-
 def _groups() -> Iterator[tuple[int, ...]]:
     yield ALL_CELLS
     yield TARGET_CELLS
@@ -190,47 +262,40 @@ def _groups() -> Iterator[tuple[int, ...]]:
         yield (cell,)
 
 
-def _accuracy(
-    correct: Hits,
-    cells: NDArray[np.int64],
-    rates: NDArray[np.float64],
-    members: tuple[int, ...],
-    weights: NDArray[np.floating] | NDArray[np.integer],
-) -> Estimate:
-    filled = [cell for cell in members if weights[cell]]
-    each = [float(correct[:, cells == cell].mean()) for cell in filled]
-    value = float(np.average(each, weights=weights[filled]))
-    faces = int(np.isin(cells, filled).sum())
-    return Estimate(ACCURACY, members, value, percentile_interval(_pooled(rates, weights, members)), faces)
+def _accuracies(decisions: Decisions, weights: _Weights) -> list[Estimate]:
+    return [_accuracy(decisions, members, weights) for members in _groups() if weights[list(members)].any()]
 
 
-def _with_wilson(estimate: Estimate, correct: Hits, cells: NDArray[np.int64]) -> Estimate:
-    chosen = correct[:, np.isin(cells, estimate.cells)]
-    if chosen.dtype != bool:  # no count of successes
-        return estimate
-    if len(chosen) > 1 and chosen.any() and not chosen.all():
-        return estimate
-    return estimate._replace(interval=wilson(int(chosen[0].sum()), estimate.n))
+def _accuracy(decisions: Decisions, members: tuple[int, ...], weights: _Weights) -> Estimate:
+    shares = _shares(members, weights)
+    faces = int(np.isin(decisions.cells, np.flatnonzero(shares)).sum())
+    interval = contrast_interval(decisions.correct, decisions.cells, shares)
+    return Estimate(ACCURACY, members, _sum_of(decisions.rates, shares), interval, faces)
 
 
-def _gap(
-    estimates: list[Estimate],
-    rates: NDArray[np.float64],
-    weights: NDArray[np.floating] | NDArray[np.integer],
-    faces: int,
-) -> Estimate:
-    values = {estimate.cells: estimate.value for estimate in estimates}
-    if TARGET_CELLS not in values or OTHER_CELLS not in values:
-        nan = float("nan")
-        return Estimate(GAP, ALL_CELLS, nan, Interval(nan, nan), faces)
-    target, other = (_pooled(rates, weights, members) for members in (TARGET_CELLS, OTHER_CELLS))
-    value = gap(values[TARGET_CELLS], values[OTHER_CELLS])
-    return Estimate(GAP, ALL_CELLS, value, percentile_interval(other - target), faces)
+def _gap(decisions: Decisions, weights: _Weights) -> Estimate:
+    faces = len(decisions.cells)
+    if not all(weights[list(members)].any() for members in (TARGET_CELLS, OTHER_CELLS)):
+        return Estimate(GAP, ALL_CELLS, math.nan, Interval(math.nan, math.nan), faces)
+    shares = gap_weights(weights)
+    interval = contrast_interval(decisions.correct, decisions.cells, shares)
+    return Estimate(GAP, ALL_CELLS, _sum_of(decisions.rates, shares), interval, faces)
 
 
-def _pooled(
-    rates: NDArray[np.float64], weights: NDArray[np.floating] | NDArray[np.integer], members: tuple[int, ...]
-) -> NDArray[np.float64]:
-    filled = [cell for cell in members if weights[cell]]
-    pooled: NDArray[np.float64] = np.average(rates[:, filled], axis=1, weights=weights[filled])
-    return pooled
+def gap_weights(weights: _Weights) -> NDArray[np.float64]:
+    """Return what each cell counts in the gap, for cells of these weights: other minus target."""
+    difference: NDArray[np.float64] = _shares(OTHER_CELLS, weights) - _shares(TARGET_CELLS, weights)
+    return difference
+
+
+def _shares(members: tuple[int, ...], weights: _Weights) -> NDArray[np.float64]:
+    """Return what each cell counts in a mean over some of them, (4,)."""
+    chosen: NDArray[np.float64] = np.where(np.isin(ALL_CELLS, members), weights, 0).astype(np.float64)
+    shares: NDArray[np.float64] = chosen / chosen.sum()
+    return shares
+
+
+def _sum_of(rates: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return the weighted sum of the cells' rates (4,), of those that count."""
+    counted = weights != 0
+    return float(rates[counted] @ weights[counted])

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError, unknown_name
-from fairsal_core.metrics.intervals import LEVEL, Interval, percentile_interval
+from fairsal_core.metrics.intervals import LEVEL, Interval
+from fairsal_core.metrics.mover import mean_interval
 
 Maps = NDArray[np.floating[Any]]
 Values = NDArray[np.float64]
@@ -32,7 +33,6 @@ Test = Literal["wilcoxon", "t"]
 # 2 MB of float64, about what stays in cache. With smaller pieces threads spend their time handing over the interpreter:
 # a quarter of this takes twice as long on two cores.
 _CHUNK_VALUES = 1 << 18
-_CHUNK_DRAWS = 1 << 20
 _MOST_THREADS = 4
 _CHUNKS_A_THREAD = 16  # fewer are done before a thread has started
 _PIECE = 8192  # of a dot product; OpenBLAS keeps up to 10,000 in one thread
@@ -92,7 +92,7 @@ class Summary:
     mean, median : float
         Over the finite values; nan without any.
     interval : Interval
-        Bootstrap percentile interval of the mean; (nan, nan) for fewer than two values, whose spread is unknown.
+        Interval of the mean (`mean_interval`); (nan, nan) for fewer than two values, whose spread is unknown.
     n : int
         Finite values.
     n_nan, n_infinite : int
@@ -180,7 +180,7 @@ def rrf(p: Maps, roi: Region) -> Values:
     >>> rrf(np.array([[[3.0, 1.0]]]), np.array([[True, False]])).tolist()
     [0.75]
     """
-    return _per_image(_fraction, roi, p)
+    return per_image(_fraction, roi, p)
 
 
 def hrf(p: Maps, roi: Region, threshold: float = 0.05) -> Values:
@@ -193,7 +193,7 @@ def hrf(p: Maps, roi: Region, threshold: float = 0.05) -> Values:
     >>> hrf(np.array([[[0.3, 0.01, 0.5]]]), np.array([[True, True, False]])).tolist()
     [0.5]
     """
-    return _per_image(lambda inside, maps: _mean(maps > threshold, inside), roi, p, within=True)
+    return per_image(lambda inside, maps: _mean(maps > threshold, inside), roi, p, within=True)
 
 
 def mrr(p: Maps, roi: Region) -> Values:
@@ -206,7 +206,7 @@ def mrr(p: Maps, roi: Region) -> Values:
     >>> mrr(np.array([[[3.0, 1.0, 2.0]]]), np.array([[True, False, False]])).tolist()
     [2.0]
     """
-    return _per_image(lambda inside, maps: _mean(maps, inside) / _mean(maps, 1 - inside), roi, p)
+    return per_image(lambda inside, maps: _mean(maps, inside) / _mean(maps, 1 - inside), roi, p)
 
 
 def adr(q: Maps, p: Maps, roi: Region) -> Values:
@@ -229,7 +229,7 @@ def adr(q: Maps, p: Maps, roi: Region) -> Values:
     >>> adr(np.array([[[3.0, 1.0]]]), np.array([[[2.0, 5.0]]]), np.array([[True, False]])).tolist()
     [1.0]
     """
-    return _per_image(lambda inside, before, after: _mean(before - after, inside), roi, q, p, within=True)
+    return per_image(lambda inside, before, after: _mean(before - after, inside), roi, q, p, within=True)
 
 
 def dif(q: Maps, p: Maps, roi: Region, epsilon: float = 1e-3) -> Values:
@@ -242,7 +242,20 @@ def dif(q: Maps, p: Maps, roi: Region, epsilon: float = 1e-3) -> Values:
     >>> dif(np.array([[[3.0, 1.0]]]), np.array([[[2.0, 5.0]]]), np.array([[True, True]])).tolist()
     [0.5]
     """
-    return _per_image(lambda inside, before, after: _mean(before - after > epsilon, inside), roi, q, p, within=True)
+    return per_image(lambda inside, before, after: _mean(before - after > epsilon, inside), roi, q, p, within=True)
+
+
+def rrf_change(q: Maps, p: Maps, roi: Region) -> Values:
+    """Return by how much the relevance fraction of the region changed, rrf(p) - rrf(q), of each image.
+
+    Arguments and errors as for `adr`.
+
+    Examples
+    --------
+    >>> rrf_change(np.array([[[3.0, 1.0]]]), np.array([[[1.0, 1.0]]]), np.array([[True, False]])).tolist()
+    [-0.25]
+    """
+    return rrf(p, roi) - rrf(q, roi)
 
 
 def rddt(q: Maps, p: Maps, roi: Region, test: Test = "wilcoxon", alpha: float = 0.01) -> RegionTest:
@@ -328,11 +341,11 @@ def inside_minus_outside(p: Maps, roi: Region, outside: Literal["mean", "zeros_k
     if outside not in ("mean", "zeros_kept"):
         raise unknown_name("outside mean", outside, ("mean", "zeros_kept"))
     if outside == "mean":
-        return _per_image(lambda inside, maps: _mean(maps, inside) - _mean(maps, 1 - inside), roi, p)
-    return _per_image(lambda inside, maps: _mean(maps, inside) - _total(maps, 1 - inside) / maps.shape[1], roi, p)
+        return per_image(lambda inside, maps: _mean(maps, inside) - _mean(maps, 1 - inside), roi, p)
+    return per_image(lambda inside, maps: _mean(maps, inside) - _total(maps, 1 - inside) / maps.shape[1], roi, p)
 
 
-def summarise(values: Values, level: float = LEVEL, replicates: int = 2000, seed: int = 0) -> Summary:
+def summarise(values: Values, level: float = LEVEL) -> Summary:
     """Return mean, median and an interval of per-image values, and what was left out.
 
     Parameters
@@ -341,8 +354,6 @@ def summarise(values: Values, level: float = LEVEL, replicates: int = 2000, seed
         Of a metric, with S seeds' classifiers on the same images; NaN and infinities are counted and left out.
     level : float
         Of the interval, in (0, 1).
-    replicates, seed : int
-        Of the bootstrap over images, drawn once for all seeds, and over seeds.
 
     Raises
     ------
@@ -367,41 +378,33 @@ def summarise(values: Values, level: float = LEVEL, replicates: int = 2000, seed
     if n == 0:
         return Summary(math.nan, math.nan, Interval(math.nan, math.nan), 0, n_nan, n_infinite)
     known, finite = np.where(finite, by_seed, 0.0)[:, usable], finite[:, usable]
-    interval = Interval(math.nan, math.nan) if n < 2 else _bootstrap_mean(known, finite, level, replicates, seed)
+    interval = mean_interval(np.where(finite, known, math.nan), level)
     per_image = known.sum(axis=0) / finite.sum(axis=0)
     mean = float(known.sum() / finite.sum())
     return Summary(mean, float(np.median(per_image)), interval, n, n_nan, n_infinite)
 
 
-def _bootstrap_mean(known: Values, finite: Mask, level: float, replicates: int, seed: int) -> Interval:
-    """Draw seeds and images with replacement; `known` (S, N) is 0 where `finite` is not."""
-    seeds, images = known.shape
-    generator = np.random.default_rng(seed)
-    rows = max(1, _CHUNK_DRAWS // images)
-    means = []
-    for start in range(0, replicates, rows):
-        size = min(rows, replicates - start)
-        drawn_seeds = np.ones((1, 1))
-        if seeds > 1:
-            drawn_seeds = generator.multinomial(seeds, [1 / seeds] * seeds, size=size).astype(np.float64)
-        drawn = generator.integers(images, size=(size, images))
-        total, count = (_drawn_total(drawn_seeds, part, drawn) for part in (known, finite))
-        means.append((total / np.maximum(count, 1))[count > 0])
-    return percentile_interval(np.concatenate(means), level)
-
-
-def _drawn_total(drawn_seeds: Values, values: Values | Mask, drawn: NDArray[np.int64]) -> Values:
-    """Return the sum over drawn seeds and images, (R,), of values (S, N)."""
-    weighted = np.einsum("rs,sn->rn", drawn_seeds, values.astype(np.float64))
-    chosen: Values = weighted[0][drawn] if len(weighted) == 1 else np.take_along_axis(weighted, drawn, axis=1)
-    return np.asarray(chosen.sum(axis=1))
-
-
-def _per_image(measure: Callable[..., Values], roi: Region, *maps: Maps, within: bool = False) -> Values:
+def per_image(measure: Callable[..., Values], roi: Region, *maps: Maps, within: bool = False) -> Values:
     """Apply `measure(inside, *maps)` to flat float64 chunks (n, P), and put NaN where there is nothing to measure.
 
-    `inside` is 1.0 in the region and 0.0 outside, (1 or n, P). P are all pixels or, for a measure that looks `within`
-    the region only, those of the rectangle around it.
+    What every metric here is made with: it checks the maps, draws the region, and goes through them on all cores.
+
+    Parameters
+    ----------
+    measure : callable
+        (inside, *maps) -> (n,). `inside` is 1.0 in the region and 0.0 outside, (1 or n, P). P are all pixels or, for a
+        measure that looks `within` the region only, those of the rectangle around it.
+    roi : mask (H, W) or (N, H, W), or anything with `.mask((H, W))`
+        Region of interest.
+    *maps : array, (N, H, W)
+        Magnitudes, all of one shape.
+    within : bool
+        Whether the measure looks at no pixel outside the region.
+
+    Raises
+    ------
+    FairsalError
+        As for `rrf`.
     """
     arrays = [_checked(values) for values in maps]
     shape = arrays[0].shape

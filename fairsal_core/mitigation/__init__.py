@@ -1,17 +1,22 @@
 """Mitigation: methods that take a trained classifier and give back another that relies less on the confounder."""
 
-from fairsal_core.mitigation.base import LabelledFaces, MitigationSettings, Trial
+from fairsal_core.mitigation.base import Applied, LabelledFaces, MitigationSettings, Trial
 from fairsal_core.mitigation.cav import ESTIMATORS, Cav, fit_cav
 from fairsal_core.mitigation.clarc import concept_directions
 from fairsal_core.mitigation.layers import mean_activations, stages
 from fairsal_core.mitigation.mitigate import Mitigation, mitigate
-from fairsal_core.mitigation.registry import METHODS, Method, find_method
+from fairsal_core.mitigation.needs import NEEDS, Given, unmet
+from fairsal_core.mitigation.registry import METHODS, Method
 from fairsal_core.mitigation.search import Judgement, judge
+from fairsal_core.mitigation.thresholds import cuts
 
 __all__ = [
     "ESTIMATORS",
     "METHODS",
+    "NEEDS",
+    "Applied",
     "Cav",
+    "Given",
     "Judgement",
     "LabelledFaces",
     "Method",
@@ -19,10 +24,11 @@ __all__ = [
     "MitigationSettings",
     "Trial",
     "concept_directions",
-    "find_method",
+    "cuts",
     "fit_cav",
     "judge",
     "mean_activations",
     "mitigate",
     "stages",
+    "unmet",
 ]

@@ -60,7 +60,7 @@ def a_clarc(
     """
     layers = concept_layers(classifier, fit, settings)
     cavs = concept_directions(classifier, layers, fit, validation, settings.estimator)
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
     first, *others = settings.shares
     steps = len(layers) + len(others)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -10,8 +10,37 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from fairsal_core.classifiers import predict_scores
 from fairsal_core.errors import FairsalError
 from fairsal_core.tensors import resident, to_unit
+
+
+class Batch(NamedTuple):
+    """Images (N, 3, S, S) in [0, 1], or whatever else the classifier takes, with their labels (N,) bool."""
+
+    images: Tensor
+    target: Tensor
+    confounder: Tensor
+
+
+class Faces(Protocol):
+    """Faces that something learns from or is judged on: pictures (`LabelledFaces`), or what a network makes of them."""
+
+    @property
+    def target(self) -> NDArray[np.bool_]: ...
+
+    @property
+    def confounder(self) -> NDArray[np.bool_]: ...
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: NDArray[np.int64], device: torch.device) -> Batch:
+        """Return these rows on a device."""
+        ...
+
+    def scores(self, classifier: nn.Module) -> NDArray[np.float32]:
+        """Return the probability of the target attribute for each, (N,), in eval mode."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +69,32 @@ class LabelledFaces:
     def __len__(self) -> int:
         return len(self.images)
 
+    def batch(self, rows: NDArray[np.int64], device: torch.device) -> Batch:
+        """Return the faces in these rows, on a device."""
+        return Batch(to_unit(resident(self.images[rows], device)).contiguous(), *labels_of(self, rows, device))
+
+    def scores(self, classifier: nn.Module) -> NDArray[np.float32]:
+        """Return the probability of the target attribute for each face, (N,), in eval mode."""
+        return predict_scores(classifier, self.images)
+
+
+def labels_of(faces: Faces, rows: NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return target and confounder (n,) bool of these rows, on a device."""
+    target, confounder = (torch.from_numpy(labels[rows]).to(device) for labels in (faces.target, faces.confounder))
+    return target, confounder
+
+
+ChooseBy = Literal["equalized_odds", "worst_group", "worst_class"]
+
+
+def chosen_by(default: ChooseBy) -> Any:
+    """Return the field of the settings that says what a method chooses by."""
+    return Field(
+        default,
+        description="what is chosen by on the validation faces: the equalized odds difference within the tolerance, the "
+        "accuracy of the worst group, or, without a look at groups, that of the worse class",
+    )
+
 
 class MitigationSettings(BaseModel):
     """Base of all methods' settings: frozen, and unknown names are refused."""
@@ -49,6 +104,7 @@ class MitigationSettings(BaseModel):
     tolerance: float = Field(
         0.02, ge=0, le=1, description="accuracy on the validation faces that a candidate may give up"
     )
+    choose_by: ChooseBy = chosen_by("equalized_odds")
 
 
 @dataclass(frozen=True)
@@ -59,6 +115,7 @@ class Trial:
     accuracy: float = float("nan")
     worst_cell: float = float("nan")
     equalized_odds_difference: float = float("nan")
+    worst_class: float = float("nan")
     chosen: bool = False
     problem: str = ""
 
@@ -74,14 +131,6 @@ class Applied:
 
 Apply = Callable[..., Applied]
 """(classifier, fit faces, validation faces, settings, *, seed, progress) -> Applied; the classifier is never touched."""
-
-
-class Batch(NamedTuple):
-    """Images (N, 3, S, S) in [0, 1] with their labels (N,) bool."""
-
-    images: Tensor
-    target: Tensor
-    confounder: Tensor
 
 
 def device_of(classifier: nn.Module) -> torch.device:

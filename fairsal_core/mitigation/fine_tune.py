@@ -22,7 +22,7 @@ def fine_tune(
     progress: Progress = silent,
 ) -> Applied:
     """Return the classifier after plain fine-tuning; the confounder's labels are not looked at."""
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
 
     def build(candidate: nn.Module) -> None:
         def step(batch: Batch) -> Tensor:

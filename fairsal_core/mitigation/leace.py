@@ -45,7 +45,7 @@ def leace(
         find_layer(classifier, layer)
     layers = settings.layers or (feature_layer(classifier, fit.images), *stages(classifier, fit.images))
     means = mean_activations(classifier, layers, fit.images)
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
     for done, layer in enumerate(layers):
         projection, mean = erasure(means[layer], fit.confounder)
         tensors = (

@@ -13,7 +13,7 @@ from torch import nn
 from fairsal_core.classifiers import decisions, predict_scores
 from fairsal_core.errors import FairsalError
 from fairsal_core.mitigation.base import Applied, LabelledFaces, MitigationSettings, Trial
-from fairsal_core.mitigation.registry import find_method
+from fairsal_core.mitigation.registry import METHODS
 from fairsal_core.progress import Progress, silent
 
 _SMALLEST_CHANGE = 1e-3  # of a score
@@ -92,7 +92,7 @@ def mitigate(
     FairsalError
         If method and settings do not fit each other, or there are no faces.
     """
-    chosen = find_method(method)
+    chosen = METHODS.find(method)
     settings = chosen.settings() if settings is None else settings
     if type(settings) is not chosen.settings:
         raise FairsalError(f"{method} takes {chosen.settings.__name__}, not {type(settings).__name__}.")

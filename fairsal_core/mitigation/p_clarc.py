@@ -27,7 +27,7 @@ def p_clarc(
     """Return the classifier with the correction behind the best of the layers; nothing in it is random."""
     layers = concept_layers(classifier, fit, settings)
     cavs = concept_directions(classifier, layers, fit, validation, settings.estimator)
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
     for done, (layer, cav) in enumerate(cavs.items()):
         direction, _, without = cav.tensors(device_of(classifier))
         correction = Shift(direction, without)

@@ -31,7 +31,7 @@ def r_clarc(
     """
     layers = concept_layers(classifier, fit, settings)
     cavs = concept_directions(classifier, layers, fit, validation, settings.estimator)
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
     for done, (layer, cav) in enumerate(cavs.items()):
         direction, _, without = cav.tensors(device_of(classifier))
         correction = GatedShift(direction, without, torch.tensor(cav.threshold).to(direction))

@@ -45,7 +45,7 @@ def rr_clarc(
     layers = concept_layers(classifier, fit, settings)
     behind = settings.trained == "behind_the_cav"
     cavs = concept_directions(classifier, layers, fit, validation, settings.estimator) if behind else {}
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
     first = sorted(settings.lambdas)[len(settings.lambdas) // 2]
     others = [weight for weight in settings.lambdas if weight != first]
     steps = len(layers) + len(others)

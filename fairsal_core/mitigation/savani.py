@@ -55,7 +55,7 @@ def savani(
 ) -> Applied:
     """Return the classifier after adversarial fine-tuning, with the best of the weights."""
     layer = feature_layer(classifier, fit.images)
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
     for done, weight in enumerate(settings.lambdas):
         search.attempt(
             {"lambda": weight, "layer": layer},

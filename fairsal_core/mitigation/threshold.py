@@ -44,7 +44,7 @@ def threshold(
 ) -> Applied:
     """Return the classifier with thresholds for each group, chosen on the validation faces; its logits are the same."""
     scores = usable_scores(classifier, validation)
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
 
     def build(candidate: nn.Module) -> None:
         with_rules(candidate, validation, *group_rules(scores, validation.target, validation.confounder, settings))

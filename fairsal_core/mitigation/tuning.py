@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.mitigation.base import Batch, LabelledFaces, MitigationSettings, device_of
+from fairsal_core.mitigation.base import Batch, Faces, MitigationSettings, device_of
 from fairsal_core.progress import Progress, silent
-from fairsal_core.tensors import autocast, resident, to_unit
+from fairsal_core.tensors import autocast
+
+Order = Callable[[torch.Generator], Tensor]
+"""(generator) -> the rows (n,) of the faces that an epoch goes through, in order; a row may come several times, or never."""
 
 
 class TuningSettings(MitigationSettings):
@@ -23,13 +27,15 @@ class TuningSettings(MitigationSettings):
 
 def tune(
     classifier: nn.Module,
-    faces: LabelledFaces,
+    faces: Faces,
     settings: TuningSettings,
     step: Callable[[Batch], Tensor],
     *,
     seed: int,
     frozen: Sequence[str] = (),
+    order: Order | None = None,
     epoch_begins: Callable[[], None] | None = None,
+    epoch_ends: Callable[[int], None] | None = None,
     progress: Progress = silent,
 ) -> None:
     """Fine-tune a classifier in place; it ends in eval mode.
@@ -48,8 +54,12 @@ def tune(
         Fixes order and dropout.
     frozen : sequence of str
         Layers that are not trained and stay in eval mode: what they give is what a CAV was estimated on.
+    order : callable, optional
+        Which faces an epoch goes through; all of them, shuffled, if not given.
     epoch_begins : callable, optional
         Called before each epoch, with the classifier in eval mode.
+    epoch_ends : callable, optional
+        Called after each epoch with the epochs done; it leaves the classifier as it is.
 
     Raises
     ------
@@ -74,7 +84,8 @@ def tune(
             to_training_mode(classifier)
             for module in still:
                 module.eval()
-            for batch in batches(faces, settings.batch_size, shuffle, device_of(classifier)):
+            rows = torch.randperm(len(faces), generator=shuffle) if order is None else order(shuffle)
+            for batch in batches(faces, settings.batch_size, rows, device_of(classifier)):
                 optimiser.zero_grad(set_to_none=True)
                 loss = step(batch)
                 if not bool(torch.isfinite(loss)):
@@ -83,6 +94,8 @@ def tune(
                         f"{settings.learning_rate:g}."
                     )
                 optimiser.step()
+            if epoch_ends is not None:
+                epoch_ends(epoch + 1)
             progress(epoch + 1, settings.epochs, f"fine-tuning, epoch {epoch + 1} of {settings.epochs}")
     finally:
         classifier.eval()
@@ -99,15 +112,11 @@ def to_training_mode(classifier: nn.Module) -> None:
             module.eval()
 
 
-def batches(faces: LabelledFaces, size: int, shuffle: torch.Generator, device: torch.device) -> Iterator[Batch]:
-    """Give the faces once, in random order."""
-    for rows in torch.randperm(len(faces), generator=shuffle).split(size):
-        chosen = np.sort(rows.numpy())
-        yield Batch(
-            to_unit(resident(faces.images[chosen], device)).contiguous(),
-            torch.from_numpy(faces.target[chosen]).to(device),
-            torch.from_numpy(faces.confounder[chosen]).to(device),
-        )
+def batches(faces: Faces, size: int, rows: Tensor, device: torch.device) -> Iterator[Batch]:
+    """Give these rows of the faces in batches; in each they are sorted, since memory maps are read faster so."""
+    for part in rows.split(size):
+        chosen: NDArray[np.int64] = np.sort(part.numpy())
+        yield faces.batch(chosen, device)
 
 
 def logits_of(classifier: nn.Module, images: Tensor) -> Tensor:

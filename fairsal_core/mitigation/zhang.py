@@ -66,7 +66,7 @@ def zhang(
     progress: Progress = silent,
 ) -> Applied:
     """Return the classifier after adversarial fine-tuning, with the best of the strengths."""
-    search = Search(classifier, validation, settings.tolerance)
+    search = Search(classifier, validation, settings)
     for done, alpha in enumerate(settings.alphas):
         search.attempt({"alpha": alpha}, partial(_train, fit=fit, settings=settings, alpha=alpha, seed=seed))
         progress(done + 1, len(settings.alphas), f"alpha {alpha:g}")

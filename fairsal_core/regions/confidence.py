@@ -15,7 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.errors import FairsalError
+from fairsal_core.registry import Registry
+
+DEFAULT_MEASURE = "information_gain"
+"""Of maps: the others call a patch that knows nothing confident, wherever one class is rare."""
 
 Array = TypeVar("Array", NDArray[np.floating], Tensor)
 
@@ -52,9 +56,12 @@ class Measure:
     compute: Callable[[Tensor, Tensor], Tensor]
 
 
-MEASURES = {
-    measure.name: measure
-    for measure in (
+MEASURES = Registry(
+    "confidence measure",
+    "fairsal.measures",
+    Measure,
+    (
+        Measure("information_gain", "What the patch adds to the base rate.", information_gain),
         Measure(
             "negative_entropy",
             "One less the normalised entropy (De Coninck et al. 2024, eq. 4 with its sign mended).",
@@ -62,13 +69,8 @@ MEASURES = {
         ),
         Measure("top_softmax", "Probability of the likeliest class (eq. 2).", top_softmax),
         Measure("margin", "Likeliest class less the runner-up (eq. 3).", margin),
-        Measure(
-            "information_gain",
-            "What the patch adds to the base rate; the one to use for rare attributes.",
-            information_gain,
-        ),
-    )
-}
+    ),
+)
 
 
 def confidence(logits: Array, measure: str = "negative_entropy", prior: Sequence[float] | None = None) -> Array:
@@ -88,8 +90,7 @@ def confidence(logits: Array, measure: str = "negative_entropy", prior: Sequence
     array or tensor, (...,)
         In [0, 1], same kind as `logits`.
     """
-    if measure not in MEASURES:
-        raise unknown_name("confidence measure", measure, MEASURES)
+    measured_by = MEASURES.find(measure)
     scores = logits if isinstance(logits, Tensor) else torch.from_numpy(np.array(logits))  # copied: may be read-only
     classes = scores.shape[-1] if scores.ndim else 0
     if classes < 2:
@@ -100,5 +101,5 @@ def confidence(logits: Array, measure: str = "negative_entropy", prior: Sequence
     frequencies = log_probabilities.new_tensor([1 / classes] * classes if prior is None else list(prior))
     if frequencies.shape != (classes,) or not bool((frequencies > 0).all()):
         raise FairsalError(f"The prior needs {classes} frequencies above 0, got {frequencies.tolist()}.")
-    result = MEASURES[measure].compute(log_probabilities, frequencies / frequencies.sum()).clamp(0, 1)
+    result = measured_by.compute(log_probabilities, frequencies / frequencies.sum()).clamp(0, 1)
     return result if isinstance(logits, Tensor) else result.numpy()

@@ -12,6 +12,9 @@ from torch import Tensor
 from fairsal_core.errors import FairsalError
 
 Array = TypeVar("Array", NDArray[np.floating], Tensor)
+# Of the largest value: what single precision makes of the mean of equal positions. Scaled up, it would be a map of noise. Positions
+# that differ at all, by half precision's least step near 1, differ by more even in a pixel that 256 patches contain.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,11 @@ def to_pixel_map(values: Array, grid: PatchGrid) -> Array:
 
 
 def min_max(maps: Array) -> Array:
-    """Scale each map (..., H, W) to [0, 1]; a constant map becomes 0."""
+    """Scale each map (..., H, W) to [0, 1]; a map that is constant but for rounding becomes 0."""
     if isinstance(maps, Tensor):
         low, high = maps.amin(dim=(-2, -1), keepdim=True), maps.amax(dim=(-2, -1), keepdim=True)
-        return (maps - low) / torch.where(high > low, high - low, torch.ones_like(high))
+        varies = high - low > _ROUNDING * torch.maximum(high.abs(), low.abs())
+        return torch.where(varies, maps - low, 0) / torch.where(varies, high - low, 1)
     low, high = maps.min(axis=(-2, -1), keepdims=True), maps.max(axis=(-2, -1), keepdims=True)
-    return np.asarray((maps - low) / np.where(high > low, high - low, 1))
+    varies = high - low > _ROUNDING * np.maximum(np.abs(high), np.abs(low))
+    return np.asarray(np.where(varies, maps - low, 0) / np.where(varies, high - low, 1))

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import FaceDataset, packing_key
-from fairsal_core.files import read_json, write_json
+from fairsal_core.faces import FaceDataset, pixels_digest
+from fairsal_core.files import new_array, read_json, write_json
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions.classifier import RegionClassifier
-from fairsal_core.regions.confidence import confidence
+from fairsal_core.regions.confidence import DEFAULT_MEASURE, confidence
 from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
 from fairsal_core.rows import Rows
 from fairsal_core.tensors import autocast, resident, to_unit
@@ -33,7 +33,7 @@ _SUMMED = 512
 def region_maps(
     classifier: RegionClassifier,
     images: NDArray[np.uint8],
-    measure: str = "negative_entropy",
+    measure: str = DEFAULT_MEASURE,
     progress: Progress = silent,
     precision: str = "fp32",
 ) -> NDArray[np.float16]:
@@ -92,7 +92,7 @@ def stream_maps(
     classifier: RegionClassifier,
     faces: FaceDataset,
     path: Path,
-    measure: str = "negative_entropy",
+    measure: str = DEFAULT_MEASURE,
     progress: Progress = silent,
     precision: str = "fp32",
 ) -> NDArray[np.float16]:
@@ -119,7 +119,7 @@ def stream_maps(
     side = classifier.grid.per_side
     job = {
         "weights": weights_digest(classifier),
-        "faces": packing_key(faces),
+        "faces": pixels_digest(faces),
         "measure": measure,
         "precision": precision,
         "shape": [len(faces), side, side],
@@ -130,7 +130,7 @@ def stream_maps(
         maps = np.lib.format.open_memmap(partial, mode="r+")
     else:
         state.unlink(missing_ok=True)
-        maps = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=(len(faces), side, side))
+        maps = new_array(partial, np.float16, (len(faces), side, side))
     clock = saved = time.monotonic()
     for part in batches(len(faces), classifier.device, begun):
         images = faces.take(range(len(faces))[part]).images
@@ -163,8 +163,9 @@ def _maps_done(partial: Path, state: Path, job: dict[str, Any]) -> int:
 
 
 def weights_digest(classifier: RegionClassifier) -> str:
-    """Return a hash of what decides its confidence: weights, prior and temperature."""
-    digest = hashlib.sha256(f"{classifier.prior}|{classifier.temperature}".encode())
+    """Return a hash of what decides its confidence: weights, prior, temperature and offset."""
+    offset = "" if classifier.offset is None else f"|{classifier.offset}"
+    digest = hashlib.sha256(f"{classifier.prior}|{classifier.temperature}{offset}".encode())
     for name, value in classifier.network.state_dict().items():
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

@@ -6,11 +6,13 @@ positions are worth starting with.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from fairsal_core.progress import Progress, silent
 from fairsal_core.tensors import autocast, to_unit
 
 FACES = 1000
@@ -20,7 +22,9 @@ _BATCH = 32
 
 
 @torch.no_grad()
-def readability(network: nn.Module, pixels: Tensor, labels: Tensor, precision: str = "fp32") -> Tensor:
+def readability(
+    network: nn.Module, pixels: Tensor, labels: Tensor, precision: str = "fp32", progress: Progress = silent
+) -> Tensor:
     """Return how well a linear probe reads the label at each position, on faces that it was not fitted to.
 
     Parameters
@@ -33,6 +37,8 @@ def readability(network: nn.Module, pixels: Tensor, labels: Tensor, precision: s
         Class numbers, 0 and up.
     precision : str
         As in `autocast`.
+    progress : Progress
+        Told of each batch, so that a job hears a stop: without matrix units it takes a minute.
 
     Returns
     -------
@@ -45,14 +51,10 @@ def readability(network: nn.Module, pixels: Tensor, labels: Tensor, precision: s
     classes = int(labels.max()) + 1
     wanted = one_hot(labels[: 2 * half].long(), max(classes, 2)).float()
     wanted = wanted[:, 1:] if classes <= 2 else wanted  # (n, K): of two classes one probe says it all
-    fitted, judged = range(half), range(half, 2 * half)
-    mean, deviation, weights = _fit(network, pixels, wanted, fitted, precision)
+    batches = _Batches(network, pixels, wanted, precision, progress)
+    mean, deviation, weights = _fit(batches, range(half))
     scores = torch.cat(
-        [
-            ((features - mean) / deviation) @ weights
-            for features, _ in _positions(network, pixels, wanted, judged, precision)
-        ],
-        dim=1,
+        [((features - mean) / deviation) @ weights for features, _ in batches.of(range(half, 2 * half))], dim=1
     )
     centred = scores - scores.mean(dim=1, keepdim=True)
     target = wanted[half:] - wanted[half:].mean(dim=0)
@@ -62,12 +64,30 @@ def readability(network: nn.Module, pixels: Tensor, labels: Tensor, precision: s
     return readable.view(side, side)
 
 
-def _fit(
-    network: nn.Module, pixels: Tensor, labels: Tensor, rows: range, precision: str
-) -> tuple[Tensor, Tensor, Tensor]:
+@dataclass(frozen=True)
+class _Batches:
+    """Features and labels of faces, some at a time."""
+
+    network: nn.Module
+    pixels: Tensor
+    labels: Tensor
+    precision: str
+    progress: Progress
+
+    def of(self, rows: range) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give features (P, n, F) and labels (n, K) batch by batch, P positions apart."""
+        for start in range(rows.start, rows.stop, _BATCH):
+            self.progress(start, len(self.labels))
+            stop = min(start + _BATCH, rows.stop)
+            with autocast(self.pixels.device, self.precision):
+                features = self.network.features(to_unit(self.pixels[start:stop]))  # type: ignore[operator]
+            yield features[:, :_CHANNELS].float().flatten(start_dim=2).permute(2, 0, 1), self.labels[start:stop]
+
+
+def _fit(batches: _Batches, rows: range) -> tuple[Tensor, Tensor, Tensor]:
     """Return mean and deviation (P, 1, F) of the features at each position, and the weights (P, F, K) of a ridge regression."""
     gram, total, cross = torch.zeros(()), torch.zeros(()), torch.zeros(())
-    for features, target in _positions(network, pixels, labels, rows, precision):
+    for features, target in batches.of(rows):
         gram = gram + features.transpose(1, 2) @ features
         total = total + features.sum(dim=1)
         cross = cross + features.transpose(1, 2) @ target
@@ -76,18 +96,9 @@ def _fit(
     covariance = gram / n - mean[:, :, None] * mean[:, None, :]
     deviation = covariance.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt() + 1e-3
     correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
-    with_label = (cross / n - mean[:, :, None] * labels[rows.start : rows.stop].mean(dim=0)) / deviation[:, :, None]
+    with_label = (cross / n - mean[:, :, None] * batches.labels[rows.start : rows.stop].mean(dim=0)) / deviation[
+        :, :, None
+    ]
     ridge = _RIDGE * torch.eye(mean.shape[1], device=mean.device)
     weights = torch.linalg.solve(correlation + ridge, with_label)
     return mean[:, None], deviation[:, None], weights
-
-
-def _positions(
-    network: nn.Module, pixels: Tensor, labels: Tensor, rows: range, precision: str
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Give features (P, n, F) and labels (n, K) batch by batch, P positions apart."""
-    for start in range(rows.start, rows.stop, _BATCH):
-        stop = min(start + _BATCH, rows.stop)
-        with autocast(pixels.device, precision):
-            features = network.features(to_unit(pixels[start:stop]))  # type: ignore[operator]
-        yield features[:, :_CHANNELS].float().flatten(start_dim=2).permute(2, 0, 1), labels[start:stop]

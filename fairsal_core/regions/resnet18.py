@@ -104,6 +104,17 @@ class _Trunk(nn.Module):
         return logits
 
 
+class _ShortCut(nn.Conv2d):
+    """A 1 x 1 convolution of stride 2, computed as one of stride 1 of every second pixel.
+
+    It is the same sum. What oneDNN (3.12, in torch 2.14) computes as the weights' gradient of the strided one is wrong, or never
+    ends, or crashes, where there is AVX2 alone, channels come last and are fewer than eight (its issue 6035).
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(features[..., ::2, ::2])
+
+
 class _Block(nn.Module):
     """Two 3 x 3 convolutions beside a short cut."""
 
@@ -115,9 +126,7 @@ class _Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(outputs)
         self.downsample: nn.Module = nn.Identity()
         if stride != 1:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.downsample = nn.Sequential(_ShortCut(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, features: Tensor) -> Tensor:
         hidden = relu(self.bn1(self.conv1(features)), inplace=True)

@@ -1,96 +1,41 @@
-"""Training a region classifier: every patch of every image is asked for the label of the whole face."""
+"""Training region classifiers, and judging them on faces that they did not learn from."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import log_softmax
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 
 from fairsal_core.device import process_count
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.faces import FaceDataset
 from fairsal_core.metrics import expected_calibration_error, fit_temperature, reliability, top_label
 from fairsal_core.progress import Progress, silent
-from fairsal_core.regions import together
-from fairsal_core.regions.classifier import RegionClassifier, build_network
+from fairsal_core.regions.atlas import Atlas, Head
+from fairsal_core.regions.classifier import NETWORKS, RegionClassifier, build_network
+from fairsal_core.regions.fitting import Examples, fit
 from fairsal_core.regions.grid import PatchGrid
 from fairsal_core.regions.maps import batches
-from fairsal_core.regions.probe import readability
-from fairsal_core.tensors import autocast, resident, seed_everything, to_unit
+from fairsal_core.regions.quality import quality_of
+from fairsal_core.regions.settings import SCHEDULES, RegionTraining
+from fairsal_core.tensors import resident, seed_everything, to_unit
+
+_MOST_CLASSES = 100
+_LOGITS_AT_ONCE = 64 * 2**20  # numbers: 256 MB
+_FITTED_TO = 400_000  # patches: one number is fitted
 
 
-class RegionTraining(BaseModel):
-    """How a region classifier is trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    network: str = Field("dense", description="kind of region classifier: dense, or the paper's resnet18")
-    width: int | None = Field(
-        None, ge=4, le=256, description="channels of the network's first layers; by default dense 32, resnet18 64"
-    )
-    per_side: int = Field(
-        49, ge=2, le=97, description="patch positions along each side; 49 is the paper's, 25 and 13 are cheaper"
-    )
-    images: int = Field(
-        4000, ge=2, description="training faces, drawn from the train split; all of it if that has fewer"
-    )
-    epochs: int = Field(4, ge=1, le=1000, description="passes over the training faces")
-    batch_size: int = Field(32, ge=1, le=4096, description="faces per step")
-    learning_rate: float = Field(2e-3, gt=0, description="peak rate of AdamW")
-    schedule: str = Field(
-        "one_cycle",
-        description="of the rate: one_cycle, up and then to 0 along a cosine; or steps, / 10 every 40 epochs",
-    )
-    warm_up: float = Field(
-        0.25,
-        ge=0,
-        le=0.5,
-        description="share of training in which positions count by how well a linear probe reads the label there; over as "
-        "much again they come to count alike",
-    )
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of each label spread over all classes")
-    validation_images: int = Field(1000, ge=1, description="faces of the validation split that judge it")
-    temperature_scaling: bool = Field(
-        False, description="divide the logits by a temperature fitted on the validation faces"
-    )
-    precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 is used only where the hardware gains from it")
-    compile: bool = Field(False, description="torch.compile the network; pays off on a GPU in long trainings")
-    seed: int = Field(0, ge=0, description="fixes the sample, the order and the initial weights")
+def training_faces(faces: FaceDataset, settings: RegionTraining) -> FaceDataset:
+    """Return those of these faces that are trained on; of a large set they are packed now, if they are not."""
+    return faces.in_split("train").sample(settings.images, settings.seed)
 
 
-def _one_cycle(optimiser: Optimizer, rate: float, epochs: int, steps: int) -> LRScheduler:
-    rise = 0.3 if steps == 5 else 0.2  # at 5 steps a rise over 0.2 ends at step 0, where torch divides by zero
-    return OneCycleLR(optimiser, rate, total_steps=steps, pct_start=rise)
-
-
-def _steps(optimiser: Optimizer, rate: float, epochs: int, steps: int) -> LRScheduler:
-    return StepLR(optimiser, step_size=40 * (steps // epochs), gamma=0.1)
-
-
-# How the learning rate goes, given the optimiser, the peak rate, the epochs and the steps in all.
-SCHEDULES: dict[str, Callable[[Optimizer, float, int, int], LRScheduler]] = {"one_cycle": _one_cycle, "steps": _steps}
-
-# Settings to start from, whatever they leave out keeps its default.
-REGION_PRESETS: dict[str, dict[str, Any]] = {
-    "default": {},
-    # De Coninck et al. 2024 and its authors' code; weeks on a CPU.
-    "paper": {
-        "network": "resnet18",
-        "images": 1_000_000,
-        "epochs": 90,
-        "batch_size": 256,
-        "learning_rate": 1e-3,
-        "schedule": "steps",
-        "warm_up": 0,
-        "label_smoothing": 0.1,
-    },
-}
+def judging_faces(faces: FaceDataset, settings: RegionTraining) -> FaceDataset:
+    """Return the validation faces that judge what was trained."""
+    return faces.in_split("val").sample(settings.validation_images, settings.seed)
 
 
 def train_region_classifier(
@@ -101,14 +46,41 @@ def train_region_classifier(
     device: torch.device | None = None,
     progress: Progress = silent,
 ) -> RegionClassifier:
-    """Train a region classifier on the train split and judge it on the validation split.
+    """Train a region classifier on the train split and judge it on the validation split: an atlas of one attribute.
+
+    Parameters
+    ----------
+    attribute : str
+        The attribute to predict, of two classes or more.
+    faces, settings, device, progress
+        As in `train_atlas`.
+
+    Raises
+    ------
+    FairsalError
+        As `train_atlas`.
+    """
+    return train_atlas(faces.with_label(attribute), (attribute,), settings, device=device, progress=progress).of(
+        attribute
+    )
+
+
+def train_atlas(
+    faces: FaceDataset,
+    attributes: Sequence[str] | None = None,
+    settings: RegionTraining | None = None,
+    *,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+) -> Atlas:
+    """Train one network that predicts many attributes, on the train split, and judge it on the validation split.
 
     Parameters
     ----------
     faces : FaceDataset
-        Packed, at 128 pixels.
-    attribute : str
-        The attribute to predict, of two classes or more.
+        Packed, at 128 pixels. Where a label is missing, the face counts for the other attributes alone.
+    attributes : sequence of str, optional
+        The attributes to predict, of two classes or more; by default the `atlas_attributes` of the training faces.
     settings : RegionTraining, optional
         By default those that take minutes on two cores.
     device : torch.device, optional
@@ -123,42 +95,134 @@ def train_region_classifier(
     """
     settings = settings or RegionTraining()
     device = device or torch.device("cpu")
-    train = faces.in_split("train").sample(settings.images, settings.seed)
-    labels, classes = train.classes(attribute)
-    counts = np.bincount(labels, minlength=len(classes))
-    if (counts > 0).sum() < 2:
-        raise FairsalError(f"'{attribute}' is the same on all {len(train)} training faces; there is nothing to learn.")
     if settings.compile and process_count() > 1:
         raise FairsalError("Several processes train without torch.compile; leave --compile out, or torchrun.")
     if settings.schedule not in SCHEDULES:
         raise unknown_name("schedule", settings.schedule, SCHEDULES)
+    train = training_faces(faces, settings)
+    names = tuple(attributes or atlas_attributes(train))
+    labels, heads = _heads_of(train, names)
     seed_everything(settings.seed)
     grid = PatchGrid(image_size=train.images.shape[1], per_side=settings.per_side)
-    shape = {} if settings.width is None else {"width": settings.width}
-    network = (
-        build_network(settings.network, len(classes), grid, shape).to(device).to(memory_format=torch.channels_last)
-    )
-    _fit(network, grid, train.images, labels, settings, device, progress, attribute)
-    classifier = RegionClassifier(
+    shape = _shape(settings)
+    classes = sum(len(head.classes) for head in heads)
+    network = build_network(settings.network, classes, grid, shape).to(device).to(memory_format=torch.channels_last)
+    what = names[0] if len(names) == 1 else f"{len(names)} attributes"
+    validation = judging_faces(faces, settings)
+    seen = Examples(validation.images, _labels_of(validation, names)) if len(validation) else None
+    priors = [head.prior for head in heads]
+    epochs = fit(network, grid, priors, Examples(train.images, labels), seen, settings, device, progress, what)
+    atlas = Atlas(
         network=network.eval(),
-        attribute=attribute,
-        classes=classes,
-        prior=class_frequencies(counts),
+        heads=heads,
         grid=grid,
         kind=settings.network,
         settings=shape,
-        data={"name": faces.name, "train_faces": len(train), "class_counts": counts.tolist()},
-        training=settings.model_dump(),
+        data={"name": faces.name, "train_faces": len(train)},
+        training={**settings.model_dump(), "epochs_kept": epochs},
     )
-    validation = faces.in_split("val").sample(settings.validation_images, settings.seed)
-    if len(validation):
-        logits = patch_logits(classifier, validation, progress)
-        classes_of = validation.classes(attribute)[0]
+    if settings.imbalance != "none":
+        atlas.heads = tuple(replace(head, offset=tuple(np.log(head.prior).tolist())) for head in heads)
+    return _judged(atlas, validation, settings, progress) if len(validation) else atlas
+
+
+def _shape(settings: RegionTraining) -> dict[str, int]:
+    """Return the settings that are the network's own, where they are given and it has such."""
+    known = NETWORKS.find(settings.network).settings.model_fields
+    given = {"width": settings.width, "head": settings.head, "training_stride": settings.training_stride}
+    return {name: value for name, value in given.items() if value is not None and name in known}
+
+
+def atlas_attributes(train: FaceDataset) -> tuple[str, ...]:
+    """Return the attributes that an atlas can learn of these faces: those of which they show two classes or more."""
+    found = []
+    for name in map(str, train.attributes.columns):
+        labels, classes = train.classes(name)
+        if len(np.unique(labels[labels >= 0])) > 1 and len(classes) <= _MOST_CLASSES:
+            found.append(name)
+    if not found:
+        raise FairsalError(f"No attribute differs between the {len(train)} training faces; there is nothing to learn.")
+    return tuple(found)
+
+
+def _heads_of(train: FaceDataset, names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[Head, ...]]:
+    """Return the labels (N, A) of the training faces, and what there is to know of each attribute before the training."""
+    labels = _labels_of(train, names)
+    heads = []
+    for column, name in zip(labels.T, names, strict=True):
+        _, classes = train.classes(name)
+        counts = np.bincount(column[column >= 0], minlength=len(classes))
+        if (counts > 0).sum() < 2:
+            raise FairsalError(f"'{name}' is the same on all {len(train)} training faces; there is nothing to learn.")
+        heads.append(Head(name, classes, class_frequencies(counts), data={"class_counts": counts.tolist()}))
+    return labels, tuple(heads)
+
+
+def _labels_of(faces: FaceDataset, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the class numbers (N, A), -1 where a label is missing."""
+    return np.stack([faces.classes(name)[0] for name in names], axis=1)
+
+
+def _judged(atlas: Atlas, faces: FaceDataset, settings: RegionTraining, progress: Progress) -> Atlas:
+    """Return the atlas with temperatures, if they are wanted, and what these faces say of each head."""
+    heads = []
+    for head, known, logits in each_logits(atlas, faces, progress):
+        labels = known.classes(head.attribute)[0]
+        if not len(labels):
+            heads.append(head)
+            continue
         if settings.temperature_scaling:
-            classifier.temperature = fit_temperature(*_flat(logits, classes_of))
-        classifier.metrics = judge(logits / classifier.temperature, classes_of)
-        classifier.calibration = calibration_of(logits, classes_of, classifier.temperature)
-    return classifier
+            head = replace(head, temperature=_temperature(head, logits, labels))
+        scaled = rescaled(logits, head)
+        calibration = calibration_of(logits, labels, head.temperature, scaled)
+        heads.append(replace(head, metrics=judge(scaled, labels), calibration=calibration))
+    return replace(atlas, heads=tuple(heads))
+
+
+def _temperature(head: Head, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Return the temperature of the evidence, given the base rates of these faces, that makes their labels likeliest."""
+    evidence, wanted = _flat(logits - _offset(head), labels)
+    step = -(-len(wanted) // _FITTED_TO)
+    step += step % 2 == 0  # an even one would see half of the columns of a grid
+    here = np.log(class_frequencies(np.bincount(labels, minlength=len(head.classes))))
+    return fit_temperature(evidence[::step], wanted[::step], None if head.offset is None else here)
+
+
+def rescaled(logits: NDArray[np.float32], head: Head | RegionClassifier) -> NDArray[np.float32]:
+    """Return logits of temperature 1 as the head's own temperature makes them."""
+    offset = _offset(head)
+    scaled: NDArray[np.float32] = (logits - offset) / np.float32(head.temperature) + offset
+    return scaled
+
+
+def _offset(head: Head | RegionClassifier) -> NDArray[np.float32]:
+    """Return what is added to the evidence for each class (C,)."""
+    return np.asarray(head.offset or np.zeros(len(head.classes)), dtype=np.float32)
+
+
+def each_logits(
+    atlas: Atlas, faces: FaceDataset, progress: Progress = silent
+) -> Iterator[tuple[Head, FaceDataset, NDArray[np.float32]]]:
+    """Give each head, the faces that are labelled of it, and the logits (N, per_side, per_side, C) of all their patches.
+
+    A few heads are computed in one pass, as many as memory holds.
+    """
+    most = max(len(head.classes) for head in atlas.heads)
+    together = max(_LOGITS_AT_ONCE // (len(faces) * atlas.grid.count * most), 1)
+    for start in range(0, len(atlas.heads), together):
+        names = atlas.attributes[start : start + together]
+        part = atlas if len(names) == len(atlas.heads) else atlas.only(names)
+        side = part.grid.per_side
+        logits = np.empty((len(names), len(faces), side, side, most), dtype=np.float32)
+        what = names[0] if len(names) == 1 else f"{len(names)} attributes"
+        for rows in batches(len(faces), part.device):
+            images = resident(faces.take(range(len(faces))[rows]).images, part.device)
+            logits[:, rows] = part.logits(to_unit(images)).float().transpose(0, 1).cpu().numpy()
+            progress(rows.stop, len(faces), f"Judging the regions of {what} on validation faces")
+        for head, own in zip(part.heads, logits, strict=True):
+            known = np.flatnonzero(faces.labelled(head.attribute))
+            of_head = own[..., : len(head.classes)]
+            yield head, faces.take(known), of_head if len(known) == len(faces) else of_head[known]
 
 
 def class_frequencies(counts: NDArray[np.int64]) -> tuple[float, ...]:
@@ -178,7 +242,7 @@ def patch_logits(classifier: RegionClassifier, faces: FaceDataset, progress: Pro
     return logits
 
 
-def judge(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, float | int]:
+def judge(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, float | int | None]:
     """Return how well patches tell the label.
 
     Parameters
@@ -193,13 +257,13 @@ def judge(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, f
     dict
         `faces`; `patch_accuracy` over all patches; `best_position_accuracy`; `vote_accuracy` when the mean log-probability of
         all patches decides; `majority`, the accuracy of always saying the commonest label; `ece`, the top-label expected
-        calibration error over all patches (100 bins).
+        calibration error over all patches (100 bins); and what `Quality` tells of the patch at the best position.
     """
     accuracy = (logits.argmax(axis=-1) == labels[:, None, None]).mean(axis=0)
     votes = log_softmax(logits, axis=-1).mean(axis=(1, 2)).argmax(axis=-1) == labels
     diagram = reliability(*top_label(*_flat(logits, labels)))
     return {
-        "faces": len(labels),
+        **quality_of(logits, labels).as_json(),
         "patch_accuracy": round(float(accuracy.mean()), 4),
         "best_position_accuracy": round(float(accuracy.max()), 4),
         "vote_accuracy": round(float(votes.mean()), 4),
@@ -208,8 +272,15 @@ def judge(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, f
     }
 
 
-def calibration_of(logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float = 1.0) -> dict[str, Any]:
-    """Return the reliability diagram of all patches as JSON-able lists: as trained, and divided by the temperature.
+def calibration_of(
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    temperature: float = 1.0,
+    scaled: NDArray[np.float32] | None = None,
+) -> dict[str, Any]:
+    """Return the reliability diagram of all patches as JSON-able lists: as trained, and with the temperature.
+
+    `scaled` are the logits with the temperature; by default divided by it.
 
     Returns
     -------
@@ -217,8 +288,10 @@ def calibration_of(logits: NDArray[np.float32], labels: NDArray[np.int64], tempe
         `kind`, `faces`, `patches`, `temperature`, and for "before" and "after" `ece`, `count`, `confidence` and `correct`
         (sums per bin, as in `fairsal_core.metrics.Reliability`).
     """
-    scaled = {"before": 1.0} if temperature == 1 else {"before": 1.0, "after": temperature}
-    diagrams = {name: reliability(*top_label(*_flat(logits / divisor, labels))) for name, divisor in scaled.items()}
+    sides = {"before": logits}
+    if temperature != 1:
+        sides["after"] = logits / temperature if scaled is None else scaled
+    diagrams = {name: reliability(*top_label(*_flat(side, labels))) for name, side in sides.items()}
     return {
         "kind": "top-label",
         "faces": len(labels),
@@ -240,70 +313,3 @@ def _flat(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[NDArr
     """Return logits (M, C) and labels (M,), one row a patch."""
     patches = logits.reshape(-1, logits.shape[-1])
     return patches, np.repeat(labels, len(patches) // len(labels))
-
-
-def _fit(
-    network: nn.Module,
-    grid: PatchGrid,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    settings: RegionTraining,
-    device: torch.device,
-    progress: Progress,
-    attribute: str,
-) -> None:
-    pixels = resident(images, device)
-    wanted = torch.from_numpy(labels).to(device)
-    steps = settings.epochs * -(-len(labels) // settings.batch_size)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
-    schedule = SCHEDULES[settings.schedule](optimiser, settings.learning_rate, settings.epochs, steps)
-    loss_of = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing, reduction="none")
-    start = _start_weights(network, grid, pixels, wanted, settings).flatten()
-    shuffle = torch.Generator().manual_seed(settings.seed)
-    supervised = together.trainable(network)
-    step = 0
-    network.train()
-    for part in network.children() if settings.compile else ():
-        part.compile()
-    for epoch in range(settings.epochs):
-        for rows in torch.randperm(len(labels), generator=shuffle).split(settings.batch_size):
-            count, positions = len(rows), together.share(network.draw(len(rows)))  # type: ignore[operator]
-            rows = together.share(rows).to(device)
-            with autocast(device, settings.precision):
-                logits = supervised(to_unit(pixels[rows]), positions)
-            losses = loss_of(logits.float(), wanted[rows][:, None].expand_as(positions))
-            alike = _share_alike(step / steps, settings.warm_up)
-            weighted = losses * torch.lerp(start, torch.ones_like(start), alike)[positions]
-            loss = together.mean_of_batch(weighted, count)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            step += 1
-            if step % 10 == 0 or step == steps:
-                told = together.average(torch.stack([loss, together.mean_of_batch(losses, count)]).detach())
-                if not bool(torch.isfinite(told[0])):
-                    raise FairsalError(
-                        "The region classifier's loss is no longer a number; try a smaller learning rate."
-                    )
-                mean = float(told[1])
-                where = f"epoch {epoch + 1} of {settings.epochs}"
-                progress(step, steps, f"Training regions for {attribute}, {where}, loss {mean:.3f}")
-
-
-def _start_weights(
-    network: nn.Module, grid: PatchGrid, pixels: Tensor, labels: Tensor, settings: RegionTraining
-) -> Tensor:
-    """Return the weight (per_side, per_side), of mean 1, of each position's loss at the start."""
-    alike = torch.ones(grid.per_side, grid.per_side, device=pixels.device)
-    if settings.warm_up == 0:
-        return alike
-    # Where a label can be read is a question about the faces; an untrained `dense` answers it for the others too.
-    probed = network if settings.network == "dense" else build_network("dense", 2, grid, {}).to(pixels.device)
-    weights = readability(probed, pixels, labels, settings.precision).square()
-    return weights / weights.mean() if bool(weights.any()) else alike
-
-
-def _share_alike(done: float, warm_up: float) -> float:
-    """Return how much all positions count alike, 0 to 1, when this share of training is done."""
-    return 1.0 if warm_up == 0 else min(max(done / warm_up - 1, 0.0), 1.0)

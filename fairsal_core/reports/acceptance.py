@@ -1,37 +1,87 @@
 """Acceptance thresholds: what a review demands of a variant, and whether the intervals say that it is met."""
 
 import math
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
-from fairsal_core.metrics import Interval
+from fairsal_core.metrics import METRICS, GroupMetric, Interval, Metric, SaliencyMetric, in_order, size_of
+from fairsal_core.results import FEWEST, fewest_faces, says_the_same_of_all
 
+TOO_FEW: Literal["too few images to say"] = "too few images to say"
 Verdict = Literal["pass", "fail", "too few images to say", "not measured"]
 # Where criteria disagree, the first of these that occurs is the variant's verdict.
 _ORDER: tuple[Verdict, ...] = ("fail", "not measured", "too few images to say", "pass")
 
 
+# How a review's thresholds were kept before any metric could have one; what a file left out had its default.
+_FIELDS = {"gap_at_most": "gap", "worst_cell_at_least": "worst_cell", "rrf_at_most": "rrf"}
+_FIELD_DEFAULTS = {"gap_at_most": 0.1, "worst_cell_at_least": 0.6}
+
+
+def offered_criteria() -> list[Metric]:
+    """Return the metrics that a review can set a limit for."""
+    return [metric for metric in METRICS.values() if metric.criterion]
+
+
+def _usual_limits() -> dict[str, float]:
+    return {
+        metric.name: metric.criterion.limit
+        for metric in METRICS.values()
+        if metric.criterion and metric.criterion.limit is not None
+    }
+
+
 class Acceptance(BaseModel):
-    """The thresholds of a review; one that is None is not asked for."""
+    """The thresholds of a review: a limit for each metric that something is demanded of.
+
+    Whether a limit is an upper or a lower one, and whether it is of a value or of its size, the metric says.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    gap_at_most: float | None = Field(0.1, ge=0, le=1, description="size of the gap in accuracy")
-    worst_cell_at_least: float | None = Field(0.6, ge=0, le=1, description="accuracy of every cell")
-    rrf_at_most: float | None = Field(None, ge=0, le=1, description="relevance fraction of the region of interest")
+    limits: Mapping[str, FiniteFloat] = Field(default_factory=_usual_limits, description="metric to limit")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_fields(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or not content or not content.keys() <= _FIELDS.keys():
+            return content
+        limits = {**_FIELD_DEFAULTS, **content}
+        return {"limits": {_FIELDS[name]: limit for name, limit in limits.items() if limit is not None}}
+
+    @field_validator("limits")
+    @classmethod
+    def _within_the_metric(cls, limits: Mapping[str, float]) -> Mapping[str, float]:
+        for name, limit in limits.items():
+            low, high = METRICS[name].limits if name in METRICS else (-math.inf, math.inf)
+            if not low <= limit <= high:
+                raise ValueError(f"A limit of '{name}' lies between {low:g} and {high:g}")
+        return {name: limits[name] for name in in_order(limits)}
 
 
 class Judged(NamedTuple):
-    """One criterion for one variant: the number, its 95% interval, the limit, and the verdict."""
+    """One criterion for one variant: the number, its 95% interval, the limit, and the verdict.
 
-    criterion: str
+    `bound` says "at most" or "at least", or nothing of a metric that is not installed; `about` is what is named with it, such
+    as the worst cell.
+    """
+
+    title: str
     value: float
     interval: Interval
     n: int
     limit: float
     verdict: Verdict
+    bound: str = "at most"
+    about: str = ""
+
+    @property
+    def criterion(self) -> str:
+        """What is judged, e.g. "|gap|" or "worst cell (men with Blond_Hair)"."""
+        return f"{self.title} ({self.about})" if self.about else self.title
 
 
 def at_most(interval: Interval, limit: float) -> Verdict:
@@ -60,54 +110,85 @@ def at_least(interval: Interval, limit: float) -> Verdict:
     return at_most(Interval(-interval.high, -interval.low), -limit)
 
 
-def size_interval(interval: Interval) -> Interval:
-    """Return the interval of |x| for an interval of x.
-
-    Examples
-    --------
-    >>> size_interval(Interval(-0.3, -0.1)), size_interval(Interval(-0.05, 0.2))
-    (Interval(low=0.1, high=0.3), Interval(low=0.0, high=0.2))
-    """
-    low, high = sorted((abs(interval.low), abs(interval.high)))
-    return Interval(0.0 if interval.low <= 0 <= interval.high else low, high)
-
-
-def judge(results: pd.DataFrame, acceptance: Acceptance, rrf: Judged | None = None) -> list[Judged]:
-    """Judge one variant under one evaluation by its rows of `results_table`, all seeds together.
+def judge(results: pd.DataFrame, acceptance: Acceptance, attention: pd.DataFrame | None = None) -> list[Judged]:
+    """Judge one variant under one evaluation, all seeds together.
 
     Parameters
     ----------
     results : DataFrame
-        The pooled rows of that variant and evaluation.
+        The pooled rows of that variant and evaluation in `results_table`.
     acceptance : Acceptance
         Which criteria there are, and their limits.
-    rrf : Judged, optional
-        What was measured of its relevance; see `judge_rrf`. Without it, an RRF that is asked for is "not measured".
+    attention : DataFrame, optional
+        The variant's pooled rows in `read_attention`; the first explainer's values over all explained faces, which are
+        clean, are what counts. What is asked for and not among them is "not measured", as is a metric that is not installed.
 
     Notes
     -----
     The worst cell passes only if all four cells do, and fails if one does: the cell that looks worst need not be the
-    one that is.
+    one that is. No verdict rests on a cell of fewer than ten faces, and a classifier that says the same of every face
+    passes nothing.
     """
-    judged: list[Judged] = []
-    if acceptance.gap_at_most is not None:
-        row = results[results["metric"] == "gap"].iloc[0]
-        interval = size_interval(Interval(float(row["low"]), float(row["high"])))
-        verdict = at_most(interval, acceptance.gap_at_most)
-        judged.append(
-            Judged("|gap|", abs(float(row["value"])), interval, int(row["n"]), acceptance.gap_at_most, verdict)
-        )
-    if acceptance.worst_cell_at_least is not None:
-        judged.append(_worst_cell(results, acceptance.worst_cell_at_least))
-    if acceptance.rrf_at_most is not None:
-        nan = float("nan")
-        judged.append(rrf or Judged("RRF", nan, Interval(nan, nan), 0, acceptance.rrf_at_most, "not measured"))
-    return judged
+    judged = {name: _judged(name, limit, results, attention) for name, limit in acceptance.limits.items()}
+    few, same = 0 < fewest_faces(results) < FEWEST, says_the_same_of_all(results)
+    return [
+        _cautious(one, few, same)
+        if isinstance(METRICS.get(name), GroupMetric)
+        else _cautious(one, one.n < FEWEST, False)
+        for name, one in judged.items()
+    ]
 
 
-def judge_rrf(value: float, interval: Interval, n: int, limit: float) -> Judged:
-    """Judge a mean RRF over n images."""
-    return Judged("RRF", value, interval, n, limit, at_most(interval, limit))
+def _cautious(one: Judged, few: bool, same: bool) -> Judged:
+    if (few and one.verdict in ("pass", "fail")) or (same and one.verdict == "pass"):
+        return one._replace(verdict=TOO_FEW)
+    return one
+
+
+def _judged(name: str, limit: float, results: pd.DataFrame, attention: pd.DataFrame | None) -> Judged:
+    metric = METRICS.get(name)
+    unmeasured = Judged(name, math.nan, Interval(math.nan, math.nan), 0, limit, "not measured", "")
+    if metric is None or metric.bound is None:
+        return unmeasured
+    title = f"|{metric.title}|" if metric.of_size else metric.title
+    rows = _judged_rows(metric, results, attention)
+    if rows.empty:
+        return unmeasured._replace(title=title, bound=metric.bound)
+    rows = rows.sort_values("value", ascending=metric.better == "higher", kind="stable")
+    intervals = [_interval_of(metric, row) for row in rows.to_dict("records")]
+    value = float(rows["value"].iloc[0])
+    value = abs(value) if metric.of_size else value
+    keeps = at_least if metric.bound == "at least" else at_most
+    verdict = _first([keeps(interval, limit) for interval in intervals])
+    if verdict == "not measured":  # it was, and came to nothing: of no face, or of one, whose spread is unknown
+        verdict = TOO_FEW
+    named = str(rows["group"].iloc[0]) if isinstance(metric, GroupMetric) and metric.about == "cell" else ""
+    return Judged(title, value, intervals[0], int(rows["n"].iloc[0]), limit, verdict, metric.bound, named)
+
+
+def limited_rows(metric: Metric, results: pd.DataFrame) -> list[tuple[dict[Any, Any], Interval]]:
+    """Return the rows of a variant under one evaluation that keep a metric's limit or do not, with what is compared with it."""
+    rows = _judged_rows(metric, results, None)
+    return [(row, _interval_of(metric, row)) for row in rows.to_dict("records")]
+
+
+def _interval_of(metric: Metric, row: Mapping[Any, Any]) -> Interval:
+    interval = Interval(float(row["low"]), float(row["high"]))
+    return size_of(interval) if metric.of_size else interval
+
+
+def _judged_rows(metric: Metric, results: pd.DataFrame, attention: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the rows that keep a limit or do not: one, or those of the four cells."""
+    if isinstance(metric, SaliencyMetric):
+        if attention is None or attention.empty:
+            return pd.DataFrame()
+        return attention[attention["metric"].eq(metric.name) & attention["group"].eq("all")].head(1)
+    if metric.criterion and metric.criterion.of_each_cell:
+        each = results[results["metric"] == metric.criterion.of_each_cell]
+        return each[each["group"].str.contains(" with | without ")]
+    rows = results[results["metric"] == metric.name]
+    several = isinstance(metric, GroupMetric) and metric.about == "groups"
+    return rows[rows["group"] == "all"] if several else rows.head(1)
 
 
 def overall(judged: list[Judged]) -> Verdict:
@@ -119,16 +200,8 @@ def overall(judged: list[Judged]) -> Verdict:
     >>> overall([passed, passed._replace(verdict="too few images to say")])
     'too few images to say'
     """
-    given = {item.verdict for item in judged}
-    return next((verdict for verdict in _ORDER if verdict in given), "not measured")
+    return _first([item.verdict for item in judged])
 
 
-def _worst_cell(results: pd.DataFrame, limit: float) -> Judged:
-    accuracies = results[results["metric"] == "accuracy"]
-    cells = accuracies[accuracies["group"].str.contains(" with | without ")].sort_values("value")
-    intervals = [Interval(low, high) for low, high in zip(cells["low"], cells["high"], strict=True)]
-    verdicts = [at_least(interval, limit) for interval in intervals]
-    worst = cells.iloc[0]
-    verdict = next(verdict for verdict in _ORDER if verdict in verdicts)
-    name = f"worst cell ({worst['group']})"
-    return Judged(name, float(worst["value"]), intervals[0], int(worst["n"]), limit, verdict)
+def _first(verdicts: list[Verdict]) -> Verdict:
+    return next((verdict for verdict in _ORDER if verdict in verdicts), "not measured")

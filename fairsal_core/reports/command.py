@@ -1,4 +1,4 @@
-"""The command line that runs an experiment again."""
+"""The command line that runs an experiment, or an audit, again."""
 
 import shlex
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fairsal_core.experiments import ExperimentConfig
 from fairsal_core.faces import CellCounts
+from fairsal_core.settings import AuditConfig, ExperimentConfig
 
 _OWN_OPTIONS = ("training",)  # groups of settings whose fields are options of their own
 
 
-def command_line(config: ExperimentConfig, settings_file: str = "config.json") -> str:
-    """Return `python -m fairsal_core run ...` with every setting that is not a default.
+def command_line(config: ExperimentConfig | AuditConfig, settings_file: str = "config.json") -> str:
+    """Return `python -m fairsal_core run ...`, or `audit ...`, with every setting that is not a default.
 
     Where a setting has no option of its own, the line reads them all from `settings_file`, a copy of the run's
     `config.json`.
@@ -23,6 +23,8 @@ def command_line(config: ExperimentConfig, settings_file: str = "config.json") -
     >>> command_line(ExperimentConfig(confounder="Eyeglasses", seeds=(0, 1)))
     'python -m fairsal_core run --confounder Eyeglasses --seeds 0 1'
     """
+    if isinstance(config, AuditConfig):
+        return shlex.join(_audit(config))
     default = ExperimentConfig()
     changed = {
         name: getattr(config, name)
@@ -35,6 +37,19 @@ def command_line(config: ExperimentConfig, settings_file: str = "config.json") -
     for name, value in changed.items():
         words += _changed(value, type(value)()) if name in _OWN_OPTIONS else _option(name, value)
     return shlex.join(words)
+
+
+_OF_AUDITS = {"confounder": "protected", "test_split": "split"}
+
+
+def _audit(config: AuditConfig) -> Iterator[str]:
+    yield from ("python", "-m", "fairsal_core", "audit")
+    for name, field in AuditConfig.model_fields.items():
+        value = getattr(config, name)
+        if name in ("seeds", "device") or value == field.get_default(call_default_factory=True):
+            continue
+        text = ",".join(f"{role}={column}" for role, column in value.items()) if isinstance(value, dict) else value
+        yield from _option(_OF_AUDITS.get(name, name), text)
 
 
 def _has_words(value: Any) -> bool:

@@ -1,6 +1,5 @@
 """What a report says, gathered from a run's directory; templates only lay it out."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,33 +8,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fairsal_core.classifiers import ClassifierTraining
+from fairsal_core.drawing import DEMO, demo_folder
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import (
+from fairsal_core.faces import CELLS, CellCounts, FaceDataset, audit_sentence, cell_name, group_name, kept_audit
+from fairsal_core.files import safe_name
+from fairsal_core.hashing import file_digest
+from fairsal_core.pictures import colour_map, data_url, photo_url
+from fairsal_core.regions import PatchGrid, min_max, to_pixel_map
+from fairsal_core.reports.acceptance import Acceptance, Judged, Verdict, judge, overall
+from fairsal_core.reports.charts import Point, interval_chart
+from fairsal_core.reports.command import command_line
+from fairsal_core.reports.decisions import Agreed, Decided, Reopened, read_log, since_last_review
+from fairsal_core.reports.evidence import data_digest, in_a_sentence, run_digest, subject_digest, what_would_change
+from fairsal_core.reports.review import Note, read_acceptance, read_notes
+from fairsal_core.results import (
     CLEAN,
-    ORIGINAL,
     TREATED,
-    ExperimentConfig,
-    Run,
+    about_these_networks,
     accuracy_and_gap,
     changes_table,
     face_changes,
     gap_name,
     list_attention,
     over_all_seeds,
-    parse_config,
+    quality_note,
     read_attention,
+    read_hidden,
     read_predictions,
     read_results,
 )
-from fairsal_core.faces import CELLS, DEMO, CellCounts, FaceDataset, cell_name, group_name
-from fairsal_core.files import read_json
-from fairsal_core.metrics import Interval
-from fairsal_core.pictures import colour_map, data_url, photo_url
-from fairsal_core.regions import PatchGrid, min_max, to_pixel_map
-from fairsal_core.reports.acceptance import Acceptance, Judged, Verdict, judge, judge_rrf, overall
-from fairsal_core.reports.charts import Point, interval_chart
-from fairsal_core.reports.command import command_line
-from fairsal_core.reports.review import Note, read_acceptance, read_notes
+from fairsal_core.runs import Run, RunFiles, Standing, checked, read_array, read_content, recorded_versions, standing
+from fairsal_core.settings import ORIGINAL, AuditConfig, ExperimentConfig, run_settings
 from fairsal_core.versions import versions
 
 FACES_A_VARIANT = 8
@@ -57,21 +61,47 @@ class Filed:
     """A finished run as a report files it."""
 
     run: Run
-    config: ExperimentConfig
+    config: ExperimentConfig | AuditConfig
     results: pd.DataFrame
     predictions: pd.DataFrame
     attention: pd.DataFrame
+    hidden: pd.DataFrame
     sanity: list[str]
+    region: str
     subsets: Mapping[str, Any]
     versions: Mapping[str, str]
     versions_are_of: str
+    made: Standing
     acceptance: Acceptance
     notes: list[Note]
+    log: list[Agreed | Reopened | Decided]
+    digests: Mapping[str, str]
+
+    @property
+    def decisions(self) -> list[Decided]:
+        """What was decided, oldest first."""
+        return [entry for entry in self.log if isinstance(entry, Decided)]
 
     @property
     def drawn(self) -> bool:
         """Whether the faces are known to be drawn; any folder may hold real people."""
         return self.config.data == DEMO
+
+    @property
+    def training(self) -> ClassifierTraining | None:
+        """How its classifiers were trained; None of an audit, which trains nothing."""
+        return self.config.training if isinstance(self.config, ExperimentConfig) else None
+
+    @property
+    def reference(self) -> str:
+        """The variant that changes are measured from: the original, or the first of an audit's models."""
+        variants = list(dict.fromkeys(self.results["variant"].astype(str)))
+        return ORIGINAL if ORIGINAL in variants else variants[0]
+
+    @property
+    def few_seeds(self) -> str:
+        """What its seeds are too few to say of schemes and methods; empty for enough, and where nothing was trained."""
+        return about_these_networks(len(self.config.seeds)) if self.training else ""
 
     @property
     def command(self) -> str:
@@ -94,30 +124,28 @@ def read_filed(run: Run) -> Filed:
     if run.status.state != "finished":
         raise FairsalError(f"Run {run.id} is {run.status.state}; a report needs a finished one.")
     try:
-        subsets = read_json(run.path / "subsets.json")
-    except (OSError, ValueError) as error:
-        raise FairsalError(f"The training faces of run {run.id} cannot be read ({str(error)[:120]}).") from error
-    recorded = _recorded_versions(run.path)
+        subsets = read_content(run.path, RunFiles(run.path).subsets)
+    except FileNotFoundError as error:
+        raise FairsalError(f"Run {run.id} does not say which faces it was trained on.") from error
+    recorded = recorded_versions(run.path)
     return Filed(
         run=run,
-        config=parse_config(dict(run.config)),
+        config=run_settings(run.kind, run.config),
         results=read_results(run.path),
         predictions=read_predictions(run.path),
         attention=read_attention(run.path),
-        sanity=[found.sanity for found in list_attention(run.path) if found.sanity],
+        hidden=read_hidden(run.path),
+        sanity=[words for found in list_attention(run.path) for words in (found.instead, found.sanity) if words],
+        region=quality_note(run.path, str(run.config["confounder"])),
         subsets=subsets,
         versions=recorded or versions(),
         versions_are_of="the run" if recorded else "this report; the run did not record its own",
+        made=standing(run.path),
         acceptance=read_acceptance(run.path),
         notes=read_notes(run.path),
+        log=read_log(run.path),
+        digests={"run": run_digest(run.path), **data_digest(run.path)},
     )
-
-
-def _recorded_versions(run: Path) -> dict[str, str]:
-    try:
-        return dict(read_json(run / "versions.json"))
-    except (OSError, ValueError):
-        return {}
 
 
 def judgements(results: pd.DataFrame, acceptance: Acceptance, attention: pd.DataFrame | None = None) -> list[Judgement]:
@@ -130,26 +158,33 @@ def judgements(results: pd.DataFrame, acceptance: Acceptance, attention: pd.Data
     acceptance : Acceptance
         Thresholds.
     attention : DataFrame, optional
-        As from `read_attention`; its first explainer's RRF over all explained faces, which are clean, is what counts.
+        As from `read_attention`; see `judge`.
     """
+    relevance = None if attention is None or attention.empty else over_all_seeds(attention)
     judged = []
     for (variant, evaluation, treated_by), part in over_all_seeds(results).groupby(
         ["variant", "evaluation", "treated_by"], sort=False
     ):
-        criteria = judge(part, acceptance, _rrf(attention, str(variant), acceptance.rrf_at_most))
+        of_variant = None if relevance is None else relevance[relevance["variant"] == variant]
+        criteria = judge(part, acceptance, of_variant)
         judged.append(Judgement(str(variant), str(evaluation), str(treated_by), criteria, overall(criteria)))
     return judged
 
 
-def _rrf(attention: pd.DataFrame | None, variant: str, limit: float | None) -> Judged | None:
-    if attention is None or attention.empty or limit is None:
-        return None
-    pooled = over_all_seeds(attention)
-    of = pooled[pooled["variant"].eq(variant) & pooled["metric"].eq("rrf") & pooled["group"].eq("all")]
-    if of.empty:
-        return None
-    row = of.iloc[0]
-    return judge_rrf(float(row["value"]), Interval(float(row["low"]), float(row["high"])), int(row["n"]), limit)
+def data_notes(filed: Filed) -> list[str]:
+    """Return what there was to say about how the faces were read, one sentence each."""
+    lacking = filed.subsets.get("without_label")
+    left_out = [f"{lacking:,} faces without a label of target or confounder are left out."] if lacking else []
+    return [*filed.subsets.get("notes", ()), *left_out]
+
+
+def data_audit(filed: Filed) -> str:
+    """Return what the last data audit of these faces found, or how to make one; nothing for drawn faces without."""
+    root = demo_folder() if filed.config.data == DEMO else Path(filed.config.data)
+    about = kept_audit(root)
+    if about is not None:
+        return audit_sentence(about)
+    return "" if filed.config.data == DEMO else "None was made; fairsal data audit makes one."
 
 
 def subset_table(filed: Filed) -> pd.DataFrame:
@@ -164,15 +199,16 @@ def subset_table(filed: Filed) -> pd.DataFrame:
 
 
 def changes(filed: Filed) -> pd.DataFrame:
-    """Return the change from `original` to every other variant, for each evaluation that both have."""
+    """Return the change from the reference to every other variant, for each evaluation that both have."""
+    reference = filed.reference
     keys = ["variant", "evaluation", "treated_by"]
     parts = dict(list(filed.predictions.groupby(keys, sort=False, observed=True)))
     tables = [
         changes_table(
-            parts[(ORIGINAL, evaluation, treated_by)], part, filed.config.target, filed.config.confounder
+            parts[(reference, evaluation, treated_by)], part, filed.config.target, filed.config.confounder
         ).assign(variant=str(variant), evaluation=str(evaluation), treated_by=str(treated_by))
         for (variant, evaluation, treated_by), part in parts.items()
-        if variant != ORIGINAL and (ORIGINAL, evaluation, treated_by) in parts
+        if variant != reference and (reference, evaluation, treated_by) in parts
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -206,7 +242,7 @@ def _row_label(variant: str, treated_by: str) -> str:
 def region_map(filed: Filed) -> dict[str, str] | None:
     """Return the run's mean map as a picture with its description; None where the run stored none."""
     try:
-        positions = np.load(filed.run.path / "mean_map.npy", allow_pickle=False)
+        positions = read_array(filed.run.path, RunFiles(filed.run.path).mean_map)
         pixels = min_max(to_pixel_map(positions.astype(np.float32), PatchGrid()))
     except (OSError, ValueError, FairsalError):
         return None
@@ -214,11 +250,11 @@ def region_map(filed: Filed) -> dict[str, str] | None:
 
 
 def changed_faces(filed: Filed, faces: FaceDataset) -> list[dict[str, Any]]:
-    """Return, for each scheme or method, the faces that changed sides most on clean test faces, with pictures."""
+    """Return, for each variant but the reference, the faces that changed sides most on clean test faces, with pictures."""
     clean = filed.predictions[filed.predictions["evaluation"] == CLEAN]
-    before = clean[clean["variant"] == ORIGINAL]
+    before = clean[clean["variant"] == filed.reference]
     groups = []
-    for variant, after in clean[clean["variant"] != ORIGINAL].groupby("variant", sort=False, observed=True):
+    for variant, after in clean[clean["variant"] != filed.reference].groupby("variant", sort=False, observed=True):
         table = face_changes(before, after)
         changed = table[table["changed"]]
         shown = [name for name in changed.index[:FACES_A_VARIANT] if name in faces.names]
@@ -255,7 +291,7 @@ def model_cards(filed: Filed) -> list[dict[str, Any]]:
     pooled = over_all_seeds(filed.results)
     cards = []
     for variant in dict.fromkeys(pooled["variant"]):
-        part = pooled[(pooled["variant"] == variant) & pooled["metric"].isin(("accuracy", "gap"))]
+        part = accuracy_and_gap(pooled[pooled["variant"] == variant])
         cards.append(
             {
                 "variant": variant,
@@ -263,20 +299,56 @@ def model_cards(filed: Filed) -> list[dict[str, Any]]:
                 "rows": part.to_dict("records"),
                 "files": _weights(filed.run.path, str(variant)),
                 "treated": bool((part["evaluation"] == TREATED).any()),
+                "source": _source(filed, str(variant)),
             }
         )
     return cards
 
 
+def _source(filed: Filed, variant: str) -> str:
+    """Return where an audited classifier comes from, in words; nothing for one that was trained in the run."""
+    for table in filed.subsets.get("brought", ()):
+        if variant in table["models"]:
+            columns = ", ".join(f"{role} in '{column}'" for role, column in table["columns"].items())
+            return f"its predictions alone, from {table['file']} ({columns})"
+    for subject in filed.subsets.get("subjects", ()):
+        if variant == subject["name"]:
+            return f"{subject['architecture']}, {subject['from']}, digest {subject['digest']}"
+    return ""
+
+
 def _weights(run: Path, variant: str) -> list[dict[str, Any]]:
-    files = sorted((run / "weights").glob("*.safetensors"))
+    files = sorted(RunFiles(run).weights_folder.glob("*.safetensors"))
     return [
-        {"name": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+        {"name": path.name, "bytes": path.stat().st_size, "sha256": file_digest(checked(run, path))}
         for path in files
-        if path.name.rpartition("-seed")[0] == variant
+        if path.name.rpartition("-seed")[0] == safe_name(variant)
     ]
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def open_questions(filed: Filed) -> list[tuple[str, list[str]]]:
+    """Return for each variant with an open verdict on clean faces what would close it, in sentences."""
+    told = []
+    for variant in dict.fromkeys(over_all_seeds(filed.results)["variant"]):
+        lacking = what_would_change(filed.results, filed.acceptance, str(variant))
+        if lacking:
+            told.append((str(variant), [in_a_sentence(one) for one in lacking]))
+    return told
+
+
+def decisions(filed: Filed) -> list[dict[str, Any]]:
+    """Return the decisions, newest first, each with what differs from the last about the same variant."""
+    told: list[dict[str, Any]] = []
+    last: dict[str, Decided] = {}
+    for entry in filed.decisions:
+        before = last.get(entry.variant)
+        told.append({"entry": entry, "since": since_last_review(before, entry) if before else [], "before": before})
+        last[entry.variant] = entry
+    return told[::-1]
+
+
+def subjects(filed: Filed) -> dict[str, str]:
+    """Return the SHA-256 of each variant's classifiers, as far as their files are there."""
+    variants = dict.fromkeys(over_all_seeds(filed.results)["variant"])
+    found = {str(variant): subject_digest(filed.run.path, str(variant)) for variant in variants}
+    return {variant: digest for variant, digest in found.items() if digest}

@@ -4,26 +4,19 @@ import json
 import math
 import os
 import re
-import signal
 import tempfile
+import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from fairsal_core.errors import FairsalError, sentence
-from fairsal_core.experiments import (
-    Event,
-    Run,
-    accuracy_and_gap,
-    holding,
-    over_all_seeds,
-    read_events,
-    read_results,
-)
 from fairsal_core.reports.writing import write_report
+from fairsal_core.results import accuracy_and_gap, over_all_seeds, read_results
+from fairsal_core.runs import Event, Run, RunFiles, holding, read_events
+from fairsal_core.settings import COMPARED
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 RUN_TAG = "fairsal.run"  # by which a run that was mirrored before is found again
@@ -31,7 +24,6 @@ _EXPERIMENT = "fairsal"
 _NOT_IN_NAMES = re.compile(r"[^\w\-. /]+", re.ASCII)
 _LONGEST_VALUE, _LONGEST_NAME = 6000, 250
 _MOST_PARAMETERS, _MOST_METRICS = 100, 1000  # in one request
-_FILES = ("config.json", "subsets.json", "regions.json", "trials.json", "log.txt", "*.parquet", "weights/*.safetensors")
 _LONGEST_REASON = 300
 # The client's own defaults try for minutes, print to stdout, and tell its makers that it is used.
 _MANNERS = {
@@ -76,11 +68,15 @@ def mirror_run(run: Run, uri: str, seconds: int = 600) -> str:
             f"Mirroring to {uri} needs mlflow; install it with: pip install -r requirements-mlflow.txt"
         ) from error
     try:
-        with _at_most(seconds), holding(run.path / ".mirror.lock"):
-            return _copy(MlflowClient(uri), run)
+        return _within(seconds, lambda: _copy_alone(MlflowClient(uri), run))
     except (MlflowException, OSError) as error:
         reason = sentence(error)[:_LONGEST_REASON]
         raise FairsalError(f"The run {run.id} could not be mirrored to {uri}: {reason}") from error
+
+
+def _copy_alone(client: Any, run: Run) -> str:
+    with holding(run.path / ".mirror.lock"):
+        return _copy(client, run)
 
 
 def _copy(client: Any, run: Run) -> str:
@@ -94,7 +90,7 @@ def _copy(client: Any, run: Run) -> str:
         client.log_batch(there, metrics=[Metric(*point) for point in some])
     for path in _files(run.path):
         client.log_artifact(there, str(path), str(path.parent.relative_to(run.path)).removeprefix("."))
-    if run.kind == "experiment":
+    if run.kind in COMPARED:
         with tempfile.TemporaryDirectory() as scratch:
             write_report(run, Path(scratch))
             client.log_artifacts(there, scratch, "report")
@@ -151,7 +147,7 @@ def _told(events: list[Event]) -> Iterator[tuple[str, float, int, int]]:
 
 def _results(run: Run) -> Iterator[tuple[str, float, int, int]]:
     """Give the accuracies and gaps over all seeds, as metrics of one step."""
-    if run.kind != "experiment":
+    if run.kind not in COMPARED:
         return
     ended = _milliseconds(run.status.ended or run.created.timestamp())
     for row in over_all_seeds(accuracy_and_gap(read_results(run.path))).to_dict("records"):
@@ -165,8 +161,10 @@ def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for pattern in _FILES:
-        yield from (path for path in sorted(folder.glob(pattern)) if path.is_file() and not path.is_symlink())
+    files = RunFiles(folder)
+    named = (files.config, files.subsets, files.regions, files.trials, files.log)
+    found = (*named, *sorted(folder.glob("*.parquet")), *sorted(files.weights_folder.glob("*.safetensors")))
+    yield from (path for path in found if path.is_file() and not path.is_symlink())
 
 
 def _allowed(name: str) -> str:
@@ -184,17 +182,25 @@ def _milliseconds(seconds: float) -> int:
     return round(1000 * seconds)
 
 
-@contextmanager
-def _at_most(seconds: int) -> Iterator[None]:
-    """Raise FairsalError once the time is up; only in a main thread."""
+def _within(seconds: float, copy: Callable[[], str]) -> str:
+    """Return what `copy` returns, or leave it to itself once the time is up: no client can be trusted to give up.
 
-    def give_up(number: int, frame: FrameType | None) -> None:
-        raise FairsalError(f"Mirroring took longer than {seconds} s: is the server up?")
+    Raises
+    ------
+    FairsalError
+        If it took longer.
+    """
+    outcome: Future[str] = Future()
 
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+    def do() -> None:
+        try:
+            outcome.set_result(copy())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    copying = threading.Thread(target=do, name="mirror", daemon=True)
+    copying.start()
+    copying.join(seconds)
+    if not outcome.done():
+        raise FairsalError(f"Mirroring took longer than {seconds:g} s: is the server up?")
+    return outcome.result()

@@ -4,17 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from fairsal_core.experiments import over_all_seeds, wide_results
 from fairsal_core.files import replacing
+from fairsal_core.metrics import ACCURACY, GAP, METRICS, Metric, SaliencyTest, in_order, title_of
+from fairsal_core.results import Column, columns_of, over_all_seeds, shown_tests, shown_values, wide_results
+from fairsal_core.scan import DIFFERS, KeptScan
+from fairsal_core.settings import AuditConfig, ExperimentConfig
+from fairsal_core.spreadsheets import as_csv
+
+_SCAN_ROWS = 15
 
 _KEYS = ("variant", "evaluation", "treated_by")
-_METRICS = {
-    "worst_cell": "worst cell",
-    "demographic_parity_difference": "demographic parity difference",
-    "equal_opportunity_difference": "equal opportunity difference",
-    "equalized_odds_difference": "equalized odds difference",
-}
-_RELEVANCE = ("rrf", "hrf", "mrr", "adr", "dif")
 
 
 def accuracy_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -39,24 +38,28 @@ def accuracy_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def fairness_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the metrics that are one number a variant, one column each, as text with its interval; perhaps no column.
+    """Return every metric but accuracy and gap, a column for each number, as text with its interval; perhaps no column.
 
     The worst cell is named before its accuracy.
     """
     pooled = over_all_seeds(results)
-    columns = {}
-    for metric, title in _METRICS.items():
-        part = pooled[pooled["metric"] == metric]
-        if part.empty:
-            continue
-        named = part["group"] + ": " if metric == "worst_cell" else ""
-        columns[title] = (
-            named
-            + part["value"].map("{:z.2f}".format)
-            + part["low"].map(" [{:z.2f}, ".format)
-            + part["high"].map("{:z.2f}]".format)
-        ).set_axis(pd.MultiIndex.from_frame(part[list(_KEYS)]))
-    return pd.DataFrame(columns).reset_index() if columns else pd.DataFrame()
+    others = [name for name in in_order(pooled["metric"]) if name not in (ACCURACY, GAP)]
+    columns = {column.title: _texts(pooled, column) for name in others for column in columns_of(pooled, name)}
+    if not columns:
+        return pd.DataFrame()
+    rows = pd.MultiIndex.from_frame(pooled[list(_KEYS)].drop_duplicates())
+    return pd.DataFrame(columns).reindex(rows).dropna(how="all").fillna("–").reset_index()
+
+
+def _texts(pooled: pd.DataFrame, column: Column) -> pd.Series:
+    part, form = column.rows(pooled), f"{column.sign}z.2f"
+    texts = (
+        (part["group"] + ": " if column.group is None else "")
+        + part["value"].map(f"{{:{form}}}".format)
+        + part["low"].map(f" [{{:{form}}}, ".format)
+        + part["high"].map(f"{{:{form}}}]".format)
+    )
+    return texts.set_axis(pd.MultiIndex.from_frame(part[list(_KEYS)]))
 
 
 def changes_summary(changes: pd.DataFrame) -> pd.DataFrame:
@@ -69,8 +72,9 @@ def changes_summary(changes: pd.DataFrame) -> pd.DataFrame:
     """
     if changes.empty:
         return changes
+    of_size = changes["metric"].isin([name for name, metric in METRICS.items() if metric.of_size])
     told = changes.assign(
-        group=changes["group"].where(changes["metric"] != "gap", "|" + changes["group"].astype(str) + "|"),
+        group=changes["group"].where(~of_size, "|" + changes["group"].astype(str) + "|"),
         text=[f"{row.change:+z.2f} [{row.change_low:z.2f}, {row.change_high:z.2f}]" for row in changes.itertuples()],
     )
     groups = list(told["group"].unique())
@@ -78,6 +82,25 @@ def changes_summary(changes: pd.DataFrame) -> pd.DataFrame:
     wide = told.pivot(index=list(_KEYS), columns="group", values="text")
     order = pd.MultiIndex.from_frame(told[list(_KEYS)].drop_duplicates())
     return wide.loc[order, groups].reset_index().rename_axis(columns=None)
+
+
+def mitigation_table(config: ExperimentConfig | AuditConfig) -> pd.DataFrame:
+    """Return one row per mitigation method that was asked for: its variant, what it does, learns from and needs, its settings."""
+    from fairsal_core.mitigation import METHODS  # brings torch
+
+    choices = config.mitigation if isinstance(config, ExperimentConfig) else ()
+    return pd.DataFrame(
+        [
+            {
+                "variant": choice.name,
+                "what it does": METHODS.find(choice.method).description,
+                "learns from": METHODS.find(choice.method).learns_from,
+                "needs": METHODS.find(choice.method).needed,
+                "settings": "; ".join(f"{name} {value}" for name, value in choice.settings.model_dump().items()),
+            }
+            for choice in choices
+        ]
+    )
 
 
 def on_a_page(table: pd.DataFrame) -> pd.DataFrame:
@@ -102,25 +125,42 @@ def attention_summary(attention: pd.DataFrame) -> pd.DataFrame:
     """
     pooled = over_all_seeds(attention)
     pooled = pooled[pooled["group"] == "all"]
+    values, tests = shown_values(pooled), reported_tests(pooled)
     rows = []
     for (explainer, roi, variant), part in pooled.groupby(["explainer", "roi", "variant"], sort=False):
         by_metric = part.set_index("metric")
         row = {"explainer": explainer, "variant": variant, "region of interest": roi}
-        for metric in (name for name in _RELEVANCE if name in by_metric.index):
-            number = by_metric.loc[metric]
-            row[metric.upper()] = f"{number['value']:z.3f} [{number['low']:z.3f}, {number['high']:z.3f}]"
-        if "rddt" in by_metric.index:
-            test = by_metric.loc["rddt"]
-            row["RDDT"] = f"p = {test['p_value']:.2g}, effect {test['value']:+z.2f}"
+        for name in (name for name in values if name in by_metric.index):
+            number = by_metric.loc[name]
+            row[title_of(name)] = f"{number['value']:z.3f} [{number['low']:z.3f}, {number['high']:z.3f}]"
+        for name in (name for name in tests if name in by_metric.index):
+            test = by_metric.loc[name]
+            row[title_of(name)] = f"p = {test['p_value']:.2g}, effect {test['value']:+z.2f}"
         rows.append({**row, "n": int(by_metric["n"].max())})
     return pd.DataFrame(rows).fillna("–") if rows else pd.DataFrame()
+
+
+def reported_tests(attention: pd.DataFrame) -> list[str]:
+    """Return the tests that stand beside the values that they test; of a test that is no longer installed nobody knows."""
+    shown = {*shown_values(attention), None}
+    return [name for name in shown_tests(attention) if _tested_by(name) in shown]
+
+
+def _tested_by(name: str) -> str | None:
+    test = METRICS.get(name)
+    return test.tests if isinstance(test, SaliencyTest) else None
+
+
+def reported_metrics(attention: pd.DataFrame) -> list[Metric]:
+    """Return the metrics that `attention_summary` has a column of, as far as they are installed."""
+    return [METRICS[name] for name in (*shown_values(attention), *reported_tests(attention)) if name in METRICS]
 
 
 def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> list[Path]:
     """Write each table as NAME.csv and NAME.tex, and return the paths."""
     written = []
     for name, table in tables.items():
-        for suffix, text in (("csv", table.to_csv(index=False)), ("tex", _latex(table, name))):
+        for suffix, text in (("csv", as_csv(table)), ("tex", _latex(table, name))):
             path = folder / f"{name}.{suffix}"
             with replacing(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
@@ -134,3 +174,25 @@ def _latex(table: pd.DataFrame, name: str) -> str:
         hrules=True, label=f"tab:{name}", caption=name.replace("_", " "), position_float="centering"
     )
     return "% needs \\usepackage{booktabs}\n" + text
+
+
+def scan_table(kept: KeptScan) -> pd.DataFrame:
+    """Return the rows of a scan for a page: those that differ, and the first of the others."""
+    table = kept.table.head(max(int((kept.table["verdict"] == DIFFERS).sum()), _SCAN_ROWS))
+
+    def shown(value: float, low: float, high: float) -> str:
+        return "–" if pd.isna(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+    return pd.DataFrame(
+        {
+            "attribute": table["attribute"],
+            "verdict": table["verdict"],
+            "difference": list(map(shown, table["value"], table["low"], table["high"])),
+            "adjusted p": ["–" if pd.isna(p) else f"{p:.2g}" for p in table["adjusted_p"]],
+            "n": table["n"],
+            "needed": ["–" if pd.isna(needed) else f"{needed:,.0f}" for needed in table["needed"]],
+            "worst cell": table["worst_cell"],
+            "right there": list(map(shown, table["worst_value"], table["worst_low"], table["worst_high"])),
+            "family": table["family"],
+        }
+    )

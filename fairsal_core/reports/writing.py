@@ -1,6 +1,8 @@
 """Writing a report: one HTML file that needs nothing else, tables for papers, a model card for each classifier."""
 
 import io
+import json
+import math
 import re
 import zipfile
 from dataclasses import dataclass
@@ -9,31 +11,45 @@ from pathlib import Path
 from typing import Any
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import Run
 from fairsal_core.faces import FaceDataset, load_faces
-from fairsal_core.files import replacing
+from fairsal_core.files import replacing, safe_name, write_json
+from fairsal_core.markdown import as_code, in_a_line
+from fairsal_core.metrics import directions
 from fairsal_core.progress import Progress, silent
+from fairsal_core.reports.acceptance import Judged
 from fairsal_core.reports.content import (
     Filed,
     changed_faces,
     changes,
     charts,
+    data_audit,
+    data_notes,
+    decisions,
     judgements,
     model_cards,
+    open_questions,
     read_filed,
     region_map,
+    subjects,
     subset_table,
 )
+from fairsal_core.reports.crosswalk import CROSSWALK
 from fairsal_core.reports.tables import (
     accuracy_table,
     attention_summary,
     changes_summary,
     fairness_table,
+    mitigation_table,
     on_a_page,
+    reported_metrics,
+    scan_table,
     write_tables,
 )
+from fairsal_core.results import cautions, hidden_in_words, over_all_seeds
+from fairsal_core.runs import Run
+from fairsal_core.scan import kept_scan
 
-HTML, CARDS, TABLES = "report.html", "model_cards", "tables"
+HTML, TWIN, CARDS, TABLES = "report.html", "report.json", "model_cards", "tables"
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,7 @@ class Written:
     """The files of a report."""
 
     html: Path
+    twin: Path
     tables: list[Path]
     cards: list[Path]
 
@@ -53,7 +70,7 @@ def write_report(run: Run, out: Path, *, faces: bool | None = None, progress: Pr
     run : Run
         A finished run.
     out : Path
-        Gets `report.html`, `tables/*.csv` and `*.tex`, and `model_cards/*.md`.
+        Gets `report.html`, `report.json`, `tables/*.csv` and `*.tex`, and `model_cards/*.md`.
     faces : bool, optional
         Whether test faces that changed sides are shown. By default drawn faces are and others are not, since others may be
         pictures of real people.
@@ -69,12 +86,14 @@ def write_report(run: Run, out: Path, *, faces: bool | None = None, progress: Pr
     html = out / HTML
     with replacing(html) as temporary:
         temporary.write_text(report_html(filed, faces=faces, progress=progress), encoding="utf-8")
+    twin = out / TWIN
+    write_json(twin, report_json(filed))
     cards = []
     for name, text in card_texts(filed).items():
         cards.append(out / CARDS / name)
         with replacing(cards[-1]) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return Written(html, write_tables(report_tables(filed), out / TABLES), cards)
+    return Written(html, twin, write_tables(report_tables(filed), out / TABLES), cards)
 
 
 def report_zip(run: Run, scratch: Path, *, faces: bool | None = None) -> bytes:
@@ -94,6 +113,7 @@ def report_tables(filed: Filed) -> dict[str, Any]:
         "fairness": fairness_table(filed.results),
         "changes": changes(filed),
         "attention": attention_summary(filed.attention),
+        "hidden": filed.hidden,
         "training_faces": subset_table(filed),
         "all_results": filed.results,
     }
@@ -111,24 +131,81 @@ def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress =
         accuracy=on_a_page(accuracy_table(filed.results)),
         fairness=on_a_page(fairness_table(filed.results)),
         subsets=subset_table(filed),
+        data_notes=data_notes(filed),
+        data_audit=data_audit(filed),
+        cautions=cautions(filed.results),
         changes=on_a_page(changes_summary(changes(filed))),
+        scan=(scanned := kept_scan(filed.run.path)),
+        scan_rows=scan_table(scanned) if scanned else None,
         attention=attention_summary(filed.attention),
+        hidden=hidden_in_words(filed.hidden),
+        directions=directions(reported_metrics(filed.attention)),
         charts=charts(filed),
         region_map=region_map(filed),
         show_faces=show_faces,
         faces_trouble=trouble,
         changed=changed_faces(filed, loaded) if loaded else [],
         cards=model_cards(filed),
+        methods=on_a_page(mitigation_table(filed.config)),
         settings=filed.config.model_dump(mode="json"),
+        decisions=decisions(filed),
+        open_questions=open_questions(filed),
+        subjects=subjects(filed),
+        crosswalk=CROSSWALK,
     )
     return text
+
+
+def report_json(filed: Filed) -> dict[str, Any]:
+    """Return what the report says, for programs: the decisions, verdicts, numbers and digests."""
+    numbers = over_all_seeds(filed.results).drop(columns="seed")
+    return {
+        "format": 1,
+        "run": filed.run.id,
+        "name": filed.run.name,
+        "target": filed.config.target,
+        "confounder": filed.config.confounder,
+        "seeds": list(filed.config.seeds),
+        "standing": filed.made,
+        "sha256": {**filed.digests, "subjects": subjects(filed)},
+        "thresholds": dict(filed.acceptance.limits),
+        "verdicts": [
+            {
+                "variant": item.variant,
+                "test_faces": item.evaluation,
+                "treated_by": item.treated_by,
+                "verdict": item.verdict,
+                "criteria": [_criterion(one) for one in item.criteria],
+            }
+            for item in judgements(filed.results, filed.acceptance, filed.attention)
+        ],
+        "log": [entry.model_dump(mode="json") for entry in filed.log],
+        "open": dict(open_questions(filed)),
+        "notes": [note.model_dump(mode="json") for note in filed.notes],
+        "numbers": json.loads(numbers.to_json(orient="records")),
+        "crosswalk": [asked._asdict() for asked in CROSSWALK],
+        "versions": dict(filed.versions),
+    }
+
+
+def _criterion(one: Judged) -> dict[str, Any]:
+    numbers = {"value": one.value, "low": one.interval.low, "high": one.interval.high}
+    told = {name: None if math.isnan(number) else number for name, number in numbers.items()}
+    return {
+        "criterion": one.criterion,
+        "bound": one.bound,
+        "limit": one.limit,
+        **told,
+        "n": one.n,
+        "verdict": one.verdict,
+    }
 
 
 def card_texts(filed: Filed) -> dict[str, str]:
     """Return a model card in Markdown for each variant, by file name."""
     template = _template("model_card.md.j2")
     return {
-        f"{re.sub(r'[^A-Za-z0-9_@.-]', '_', card['variant'])}.md": template.render(filed=filed, card=card)
+        f"{re.sub(r'[^A-Za-z0-9_@.-]', '_', safe_name(card['variant']))}.md": template.render(filed=filed, card=card)
         for card in model_cards(filed)
     }
 
@@ -150,4 +227,5 @@ def _template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"line": in_a_line, "code": as_code}
     return environment.get_template(name)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fairsal_core.errors import FairsalError
 from fairsal_core.progress import Progress, silent
 from fairsal_core.saliency.base import Attribution, ExplainerSettings
-from fairsal_core.saliency.registry import Explainer, find_explainer
+from fairsal_core.saliency.registry import EXPLAINERS, Explainer
 from fairsal_core.tensors import to_unit
 
 Images = Tensor | NDArray[Any]
@@ -83,8 +83,9 @@ def explain(
     progress : Progress
         Called after every batch; may raise to stop.
     batch_size : int, optional
-        Most images to pass through the network at once; as many as fit into memory if not given. It changes rounding
-        only.
+        Most images to pass through the network at once; as many as fit into memory if not given. It changes the rounding of
+        activations, and LRP by more than that where these lie around 0, as in a network that is barely trained: a ReLU or a
+        maximum then passes relevance another way.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def explain(
         If method, settings, images or target do not fit each other or the classifier.
     """
     started = time.perf_counter()
-    explainer = find_explainer(method)
+    explainer = EXPLAINERS.find(method)
     settings = explainer.settings() if settings is None else settings
     if type(settings) is not explainer.settings:
         raise FairsalError(f"{method} takes {explainer.settings.__name__}, not {type(settings).__name__}.")

@@ -6,11 +6,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fairsal_core.errors import unknown_name
+from fairsal_core.registry import Registry
 from fairsal_core.saliency import integrated_gradients, occlusion, smoothgrad
 from fairsal_core.saliency.base import Attribute, ExplainerSettings
 from fairsal_core.saliency.gradient import GradientSettings, prepare_gradient
 from fairsal_core.saliency.lrp import LrpSettings, prepare_lrp
+from fairsal_core.saliency.lrp_graph import LrpGraphSettings, prepare_lrp_graph
 
 
 def _once(settings: ExplainerSettings, size: tuple[int, int]) -> int:
@@ -39,16 +40,20 @@ class Explainer:
     settings: type[ExplainerSettings]
     prepare: Callable[[nn.Module, Any, Tensor], Attribute]
     evaluations: Callable[[Any, tuple[int, int]], int] = _once
+    title: str = ""
 
 
-EXPLAINERS = {
-    explainer.name: explainer
-    for explainer in (
+EXPLAINERS = Registry(
+    "explainer",
+    "fairsal.explainers",
+    Explainer,
+    (
         Explainer(
             "lrp",
             "The logit handed back layer by layer until it reaches the pixels (Bach et al. 2015).",
             LrpSettings,
             prepare_lrp,
+            title="Layer-wise relevance propagation",
         ),
         Explainer(
             "integrated_gradients",
@@ -69,6 +74,7 @@ EXPLAINERS = {
             smoothgrad.SmoothGradSettings,
             smoothgrad.prepare_smoothgrad,
             smoothgrad.evaluations,
+            title="SmoothGrad",
         ),
         Explainer(
             "occlusion",
@@ -77,12 +83,11 @@ EXPLAINERS = {
             occlusion.prepare_occlusion,
             occlusion.evaluations,
         ),
-    )
-}
-
-
-def find_explainer(name: str) -> Explainer:
-    """Return the explainer of this name; an unknown one is an error that names the nearest."""
-    if name not in EXPLAINERS:
-        raise unknown_name("explainer", name, EXPLAINERS)
-    return EXPLAINERS[name]
+        Explainer(
+            "lrp_graph",
+            "LRP of any network, by a rule for each operation it does (Bach et al. 2015).",
+            LrpGraphSettings,
+            prepare_lrp_graph,
+        ),
+    ),
+)

@@ -1,7 +1,9 @@
 """What a person meets: the keyboard reaches everything, links reproduce the view, the tour, the report on its own."""
 
 import re
+import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlparse
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -55,6 +57,35 @@ def test_the_tour_leads_from_start_to_training(page: Page) -> None:
     page.get_by_role("link", name="Leave the tour").click()
     expect(page.get_by_role("link", name="Begin the tour")).to_be_visible(timeout=60_000)
     assert "tour=" not in page.url
+
+
+def test_the_whole_tour_takes_less_than_five_minutes(page: Page) -> None:
+    begun = time.monotonic()
+    page.get_by_role("link", name="Begin the tour").click()
+    for number in range(1, 6):
+        expect(page.get_by_text(f"Tour, step {number} of 5")).to_be_visible(timeout=60_000)
+        settled(page)
+        page.get_by_role("link", name="Next" if number < 5 else "Finish").click()
+    expect(page.get_by_role("link", name="Begin the tour")).to_be_visible(timeout=60_000)
+    assert time.monotonic() - begun < 300  # what is promised where it begins
+
+
+def test_a_link_opens_the_same_screen_in_another_browser(browser: Browser, page: Page, server: str) -> None:
+    page.goto(f"{server}/attribution?attribute=Eyeglasses")
+    wait(page)
+    expect(page.get_by_text("the rest are drawn meanwhile")).to_have_count(0, timeout=240_000)
+    page.get_by_role("slider", name="Quantile").press("ArrowRight")
+    expect(page.get_by_text("25% changed").first).to_be_visible(timeout=60_000)
+    page.locator(".st-key-by_sight label").first.click()
+    expect(page.get_by_text("In this order")).to_be_visible(timeout=60_000)
+    settled(page)
+    assert {"data", "attribute", "quantile", "by_sight"} <= set(parse_qs(urlparse(page.url).query))
+    other = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    other.goto(page.url)
+    wait(other)
+    said = "() => document.querySelector('[data-testid=stMain]').innerText"
+    assert other.evaluate(said) == page.evaluate(said)
+    other.context.close()
 
 
 def test_a_slider_of_the_methods_moves_its_number(page: Page, server: str) -> None:

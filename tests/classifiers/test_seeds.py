@@ -12,7 +12,7 @@ from torch import nn
 
 from fairsal_core.classifiers import (
     ClassifierTraining,
-    Lesson,
+    TrainingTask,
     Treatment,
     build_classifier,
     faster_together,
@@ -32,8 +32,8 @@ def _faces(seed: int, count: int = 18) -> tuple[NDArray[np.uint8], NDArray[np.bo
     return draw.integers(0, 256, (count, 128, 128, 3), dtype=np.uint8), np.arange(count) % 3 == 0
 
 
-def _lesson(seed: int, **more: Any) -> Lesson:
-    return Lesson(*_faces(seed), seed, **more)
+def _task(seed: int, **more: Any) -> TrainingTask:
+    return TrainingTask(*_faces(seed), seed, **more)
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def without_dropout(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_the_same_numbers_as_one_by_one(without_dropout: None) -> None:
     settings = ClassifierTraining(epochs=2, batch_size=8, learning_rate=1e-5, precision="fp32")
-    one_by_one = [train_classifier(*_faces(seed), settings, seed=seed, device=CPU) for seed in SEEDS]
-    together = train_seeds([_lesson(seed) for seed in SEEDS], settings, CPU)
+    one_by_one = [train_classifier(TrainingTask(*_faces(seed), seed), settings, CPU) for seed in SEEDS]
+    together = train_seeds([_task(seed) for seed in SEEDS], settings, CPU)
     images = torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         for expected, found in zip(one_by_one, together, strict=True):
@@ -71,20 +71,24 @@ def test_each_seed_has_its_own_scheme_and_listeners(without_dropout: None) -> No
     told: dict[int, list[dict[str, float]]] = {seed: [] for seed in SEEDS}
     kept: dict[int, list[torch.Tensor]] = {seed: [] for seed in SEEDS}
 
-    def lesson(seed: int) -> Lesson:
+    def task(seed: int) -> TrainingTask:
         selected = torch.rand(18, 128, 128, generator=torch.Generator().manual_seed(seed)) > 0.7
-        return _lesson(
+
+        def listen(epoch: int, classifier: nn.Module, numbers: dict[str, float]) -> None:
+            weight = next(classifier.parameters()).detach()
+            told[seed].append({"epoch": epoch, "weight": float(weight.sum()), **numbers})
+            kept[seed].append(weight.clone())
+
+        return _task(
             seed,
             treatment=Treatment(find_scheme("specific_noise"), selected, (0.5, 0.4, 0.4)),
-            epoch_done=lambda epoch, numbers: told[seed].append({"epoch": epoch, **numbers}),
-            watch=lambda classifier: {"weight": float(next(classifier.parameters()).sum().detach())},
-            keep=lambda epoch, classifier: kept[seed].append(next(classifier.parameters()).detach().clone()),
+            on_epoch_end=listen,
         )
 
-    together = train_seeds([lesson(seed) for seed in SEEDS], settings, CPU)
+    together = train_seeds([task(seed) for seed in SEEDS], settings, CPU)
     for seed, classifier in zip(SEEDS, together, strict=True):
-        own = lesson(seed)
-        expected = train_classifier(own.images, own.labels, settings, seed=seed, device=CPU, treatment=own.treatment)
+        own = task(seed)
+        expected = train_classifier(TrainingTask(own.images, own.labels, seed, own.treatment), settings, CPU)
         for weight, other in zip(expected.parameters(), classifier.parameters(), strict=True):
             torch.testing.assert_close(other, weight, rtol=1e-4, atol=1e-4)
         assert [numbers["epoch"] for numbers in told[seed]] == [1, 2]
@@ -97,7 +101,7 @@ def test_each_seed_has_its_own_scheme_and_listeners(without_dropout: None) -> No
 def test_dropout_is_drawn_for_each_seed() -> None:
     settings = ClassifierTraining(epochs=1, batch_size=6, learning_rate=1e-3)
     images, labels = _faces(0, count=6)
-    first, again = (train_seeds([Lesson(images, labels, 0)] * 2, settings, CPU) for _ in range(2))
+    first, again = (train_seeds([TrainingTask(images, labels, 0)] * 2, settings, CPU) for _ in range(2))
     for classifier, same in zip(first, again, strict=True):
         for weight, other in zip(classifier.parameters(), same.parameters(), strict=True):
             assert torch.equal(weight, other)
@@ -111,37 +115,37 @@ def test_what_is_faster_is_tried_on_the_device(
     tried: list[int] = []
 
     def pretend(pace: float) -> Any:
-        def train(lessons: Any, *others: Any, epoch_done: Any = None, **more: Any) -> None:
-            tell = epoch_done or lessons[0].epoch_done
-            tried.append(len(lessons))
+        def train(given: Any, *others: Any) -> None:
+            first = given if isinstance(given, TrainingTask) else given[0]
+            tried.append(len(first.images) if isinstance(given, TrainingTask) else len(given))
             for epoch in (1, 2):
-                tell(epoch, {"images_per_second": pace * epoch / 2})
+                first.on_epoch_end(epoch, nn.Identity(), {"images_per_second": pace * epoch / 2})
 
         return train
 
     monkeypatch.setattr(seeds, "train_seeds", pretend(at_once))
     monkeypatch.setattr(seeds, "train_classifier", pretend(alone))
-    lessons, settings = [_lesson(seed) for seed in SEEDS], ClassifierTraining(batch_size=4)
-    assert faster_together(lessons, settings, torch.device("cuda")) is faster
-    assert tried == [3, 18]  # all three lessons, then the images of one
-    assert not faster_together(lessons[:1], settings, torch.device("cuda"))
-    assert not faster_together(lessons, settings, CPU)
+    tasks, settings = [_task(seed) for seed in SEEDS], ClassifierTraining(batch_size=4)
+    assert faster_together(tasks, settings, torch.device("cuda")) is faster
+    assert tried == [3, 18]  # all three tasks, then the images of one
+    assert not faster_together(tasks[:1], settings, torch.device("cuda"))
+    assert not faster_together(tasks, settings, CPU)
     large = settings.model_copy(update={"classifier": "resnet18"})
-    assert not faster_together(lessons, large, torch.device("cuda"))
+    assert not faster_together(tasks, large, torch.device("cuda"))
 
     for reason in (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("vmap: no batching rule")):
         monkeypatch.setattr(seeds, "train_seeds", Mock(side_effect=reason))
-        assert not faster_together(lessons, settings, torch.device("cuda"))
+        assert not faster_together(tasks, settings, torch.device("cuda"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu(without_dropout: None) -> None:
     device = pick_device("cuda")
     settings = ClassifierTraining(epochs=2, batch_size=8, learning_rate=1e-5, precision="fp32")
-    lessons = [_lesson(seed) for seed in SEEDS]
+    tasks = [_task(seed) for seed in SEEDS]
     images = torch.rand(4, 3, 128, 128, device=device)
     with torch.inference_mode():
-        for seed, found in zip(SEEDS, train_seeds(lessons, settings, device), strict=True):
-            expected = train_classifier(*_faces(seed), settings, seed=seed, device=device)
+        for seed, found in zip(SEEDS, train_seeds(tasks, settings, device), strict=True):
+            expected = train_classifier(TrainingTask(*_faces(seed), seed), settings, device)
             torch.testing.assert_close(found(images), expected(images), rtol=0, atol=1e-4)
-    assert faster_together(lessons, settings, device) in (True, False)
+    assert faster_together(tasks, settings, device) in (True, False)

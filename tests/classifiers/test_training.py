@@ -5,10 +5,18 @@ import pytest
 import torch
 from torch import nn
 
-from fairsal_core.classifiers import CLASSIFIERS, ClassifierTraining, Treatment, predict_scores, train_classifier
+from fairsal_core.classifiers import (
+    ClassifierTraining,
+    TrainingTask,
+    Treatment,
+    predict_scores,
+    train_classifier,
+)
+from fairsal_core.classifiers import registry as registry_module
 from fairsal_core.classifiers import training as training_module
 from fairsal_core.classifiers.registry import Architecture
 from fairsal_core.errors import CancelledError, FairsalError
+from fairsal_core.registry import Registry
 from fairsal_core.schemes import SCHEMES, hide
 from fairsal_core.tensors import to_unit
 from tests.helpers import noise_images
@@ -49,7 +57,10 @@ class Recorder(nn.Module):
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     made = Recorder()
-    monkeypatch.setitem(CLASSIFIERS, "three_conv", Architecture("three_conv", "records", lambda: made))
+    recording = Architecture("three_conv", "records", lambda: made)
+    only = Registry("classifier", "fairsal.tests", Architecture, [recording])
+    for module in (registry_module, training_module):
+        monkeypatch.setattr(module, "CLASSIFIERS", only)
     return made
 
 
@@ -59,12 +70,11 @@ def learned() -> tuple[nn.Module, list[dict[str, float]]]:
     settings = ClassifierTraining(epochs=5, batch_size=8, learning_rate=3e-4)
     images, labels = task()
     made = train_classifier(
-        images,
-        labels,
+        TrainingTask(
+            images, labels, 0, on_epoch_end=lambda epoch, _, numbers: told.append({"epoch": epoch, **numbers})
+        ),
         settings,
-        seed=0,
-        device=CPU,
-        epoch_done=lambda epoch, numbers: told.append({"epoch": epoch, **numbers}),
+        CPU,
     )
     return made, told
 
@@ -92,7 +102,7 @@ def test_the_seed_fixes_everything(scheme: str | None) -> None:
     treatment = Treatment(SCHEMES[scheme], own_pixels(12), FILL) if scheme else None
 
     def weights(seed: int) -> dict[str, torch.Tensor]:
-        return train_classifier(images, labels, SHORT, seed=seed, device=CPU, treatment=treatment).state_dict()
+        return train_classifier(TrainingTask(images, labels, seed, treatment), SHORT, CPU).state_dict()
 
     first = weights(3)
     torch.rand(7)  # whatever others draw in between
@@ -105,9 +115,7 @@ def test_each_row_gets_its_own_treatment(recorder: Recorder) -> None:
     images = noise_images(10)
     labels = np.arange(10) % 2 == 0
     treatment = Treatment(SCHEMES["specific_mask"], own_pixels(10), FILL)
-    train_classifier(
-        images, labels, ClassifierTraining(epochs=2, batch_size=4), seed=0, device=CPU, treatment=treatment
-    )
+    train_classifier(TrainingTask(images, labels, 0, treatment), ClassifierTraining(epochs=2, batch_size=4), CPU)
     expected = to_unit(torch.from_numpy(images))
     for row in range(10):
         expected[row, :, :, row] = torch.tensor(FILL)[:, None]
@@ -142,9 +150,7 @@ def test_training_noise_is_fresh_in_every_batch(recorder: Recorder) -> None:
     images, labels = np.full((8, 128, 128, 3), 128, dtype=np.uint8), np.arange(8) % 2 == 0
     everything = torch.ones(128, 128, dtype=torch.bool)
     treatment = Treatment(SCHEMES["general_noise"], everything, FILL)
-    train_classifier(
-        images, labels, ClassifierTraining(epochs=2, batch_size=4), seed=0, device=CPU, treatment=treatment
-    )
+    train_classifier(TrainingTask(images, labels, 0, treatment), ClassifierTraining(epochs=2, batch_size=4), CPU)
     shown = torch.cat(recorder.seen)
     assert len({image.sum().item() for image in shown}) == 16
 
@@ -166,19 +172,12 @@ def test_a_network_is_watched_between_epochs_without_changing_it() -> None:
     settings = ClassifierTraining(epochs=2, batch_size=6, learning_rate=1e-3)
     told: list[dict[str, float]] = []
 
-    def watch(classifier: nn.Module) -> dict[str, float]:
-        return {"right": float(((predict_scores(classifier, images) > 0.5) == labels).mean())}
+    def judge(epoch: int, classifier: nn.Module, numbers: dict[str, float]) -> None:
+        right = float(((predict_scores(classifier, images) > 0.5) == labels).mean())
+        told.append({**numbers, "right": right})
 
-    watched = train_classifier(
-        images,
-        labels,
-        settings,
-        seed=1,
-        device=CPU,
-        watch=watch,
-        epoch_done=lambda epoch, numbers: told.append(numbers),
-    )
-    plain = train_classifier(images, labels, settings, seed=1, device=CPU)
+    watched = train_classifier(TrainingTask(images, labels, 1, on_epoch_end=judge), settings, CPU)
+    plain = train_classifier(TrainingTask(images, labels, 1), settings, CPU)
     assert all(torch.equal(value, plain.state_dict()[name]) for name, value in watched.state_dict().items())
     assert [sorted(numbers) for numbers in told] == [["images_per_second", "loss", "right"]] * 2
     assert all(numbers["images_per_second"] > 0 for numbers in told)
@@ -188,14 +187,14 @@ def test_a_network_is_watched_between_epochs_without_changing_it() -> None:
 def test_a_resnet_trains(name: str) -> None:
     images, labels = task(6)
     settings = ClassifierTraining(classifier=name, epochs=1, batch_size=6, learning_rate=1e-3)
-    classifier = train_classifier(images[:, ::2, ::2], labels, settings, seed=0, device=CPU)
+    classifier = train_classifier(TrainingTask(images[:, ::2, ::2], labels, 0), settings, CPU)
     assert predict_scores(classifier, images[:, ::2, ::2]).shape == (6,)
 
 
 def test_imagenet_weights_are_for_networks_that_have_them() -> None:
     images, labels = task(6)
     with pytest.raises(FairsalError, match="no ImageNet weights for 'three_conv'"):
-        train_classifier(images, labels, ClassifierTraining(weights="imagenet"), seed=0, device=CPU)
+        train_classifier(TrainingTask(images, labels, 0), ClassifierTraining(weights="imagenet"), CPU)
 
 
 def test_scores_treated_and_clean_against_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,24 +234,24 @@ def test_a_loss_that_is_no_number() -> None:
     everything = torch.ones(128, 128, dtype=torch.bool)
     nothing = Treatment(SCHEMES["general_mask"], everything, (float("nan"),) * 3)
     with pytest.raises(FairsalError, match=r"no longer a number in epoch 1; try a smaller learning rate than 0\.001"):
-        train_classifier(images, labels, SHORT, seed=0, device=CPU, treatment=nothing)
+        train_classifier(TrainingTask(images, labels, 0, nothing), SHORT, CPU)
 
 
 def test_the_callback_may_stop_the_training(recorder: Recorder) -> None:
-    def stop(epoch: int, numbers: dict[str, float]) -> None:
+    def stop(epoch: int, classifier: nn.Module, numbers: dict[str, float]) -> None:
         raise CancelledError
 
     images, labels = task(8)
     with pytest.raises(CancelledError):
         train_classifier(
-            images, labels, ClassifierTraining(epochs=9, batch_size=8), seed=0, device=CPU, epoch_done=stop
+            TrainingTask(images, labels, 0, on_epoch_end=stop), ClassifierTraining(epochs=9, batch_size=8), CPU
         )
     assert len(recorder.seen) == 1
 
 
 def test_a_last_batch_of_one_face_is_left_out(recorder: Recorder) -> None:
     images, labels = task(9)
-    train_classifier(images, labels, SHORT, seed=0, device=CPU)
+    train_classifier(TrainingTask(images, labels, 0), SHORT, CPU)
     assert [len(batch) for batch in recorder.seen] == [8]
 
 
@@ -267,5 +266,5 @@ def test_the_rate_falls_after_every_epoch(recorder: Recorder, monkeypatch: pytes
     monkeypatch.setattr(torch.optim.AdamW, "step", spy)
     images, labels = task(8)
     settings = ClassifierTraining(epochs=3, batch_size=4, learning_rate=1e-5, learning_rate_decay=0.95)
-    train_classifier(images, labels, settings, seed=0, device=CPU)
+    train_classifier(TrainingTask(images, labels, 0), settings, CPU)
     assert sorted(set(rates), reverse=True) == pytest.approx([1e-5, 0.95e-5, 0.95**2 * 1e-5])

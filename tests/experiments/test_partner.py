@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from fairsal_core.experiments import backwards, store, variants
 from fairsal_core.experiments import partner as partner_module
-from fairsal_core.experiments.config import parse_config
+from fairsal_core.experiments import partner_process, training
 from fairsal_core.experiments.partner import partner
 from fairsal_core.experiments.pipeline import run_experiment
-from fairsal_core.experiments.reporting import Report
 from fairsal_core.home import cache_folder
+from fairsal_core.runs import store
+from fairsal_core.runs.events import JobProgress
+from fairsal_core.settings.experiment import parse_config
 
 SETTINGS: dict[str, Any] = {
     "counts": "2,8,6,4",
@@ -42,7 +43,7 @@ def _run(home: Path, faces: Path, patch: pytest.MonkeyPatch) -> Path:
     patch.setenv("FAIRSAL_HOME", str(home))
     settings = {**SETTINGS, "data": str(faces)}
     run = store.create_run("experiment", settings)
-    run_experiment(parse_config(settings), run, Report())
+    run_experiment(parse_config(settings), run, JobProgress())
     return run
 
 
@@ -50,10 +51,10 @@ def test_the_partner_trains_the_same_classifiers(
     tmp_path: Path, drawn_folder: Path, two_threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[int] = []
-    train = variants.train_classifier
+    train = training.train_classifier
 
     def wait_for_the_partner(*args: Any, **options: Any) -> Any:
-        trained.append(options["seed"])
+        trained.append(args[0].seed)
         deadline = time.monotonic() + 60
         while len(list((cache_folder() / "classifiers").glob("[!.]*"))) < TRAININGS - 1 and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -61,7 +62,7 @@ def test_the_partner_trains_the_same_classifiers(
 
     monkeypatch.setattr(partner_module, "LEAST_IMAGES", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(variants, "train_classifier", wait_for_the_partner)
+        patch.setattr(training, "train_classifier", wait_for_the_partner)
         shared = _run(tmp_path / "shared", drawn_folder, monkeypatch)
     assert trained == [3], store.log_tail(shared)  # the partner did the other two
     assert torch.get_num_threads() == 2
@@ -76,7 +77,7 @@ def test_the_partner_trains_the_same_classifiers(
             torch.set_num_threads(2)
 
     monkeypatch.setattr(partner_module, "LEAST_IMAGES", 10**9)
-    monkeypatch.setattr(variants, "train_classifier", with_one_thread)
+    monkeypatch.setattr(training, "train_classifier", with_one_thread)
     alone = _run(tmp_path / "alone", drawn_folder, monkeypatch)
     for weights in (shared / "weights").iterdir():
         assert weights.read_bytes() == (alone / "weights" / weights.name).read_bytes(), weights.name
@@ -85,7 +86,7 @@ def test_the_partner_trains_the_same_classifiers(
 def test_it_stops_when_the_run_is_gone(tmp_path: Path, drawn_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path))
     run = store.create_run("experiment", {**SETTINGS, "data": str(drawn_folder)})
-    backwards.main([str(run), "0"])  # no process has the number 0 as its parent
+    partner_process.main([str(run), "0"])  # no process has the number 0 as its parent
     assert not (cache_folder() / "classifiers").exists()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,15 +15,31 @@ from safetensors.torch import load_file
 
 from fairsal_core.classifiers import load_classifier
 from fairsal_core.errors import CancelledError, FairsalError
-from fairsal_core.experiments import pipeline, variants
-from fairsal_core.experiments.config import ExperimentConfig, parse_config
-from fairsal_core.experiments.pipeline import plan_variants, run_experiment, run_job, share_out
-from fairsal_core.experiments.reporting import Event, Report
-from fairsal_core.experiments.results import read_results
-from fairsal_core.experiments.variants import images_trained, with_training
+from fairsal_core.experiments import maps as maps_module
+from fairsal_core.experiments import pipeline, regions, training
+from fairsal_core.experiments.experiment import Experiment
+from fairsal_core.experiments.maps import Maps, make_treatment, maps_stage
+from fairsal_core.experiments.pipeline import run_experiment, run_job, training_work
+from fairsal_core.experiments.planning import (
+    find_validation,
+    images_trained,
+    plan_experiment,
+    plan_variants,
+    with_training,
+)
+from fairsal_core.experiments.training import training_task
 from fairsal_core.faces import CellCounts, FaceDataset, biased_subset, load_faces
 from fairsal_core.files import read_json
+from fairsal_core.hashing import file_digest
+from fairsal_core.progress import silent
+from fairsal_core.regions import atlas_path
 from fairsal_core.regions.grid import PatchGrid, min_max, to_pixel_map
+from fairsal_core.results.accuracy import read_results
+from fairsal_core.runs import RunFiles
+from fairsal_core.runs.events import Event, JobProgress
+from fairsal_core.settings import SchemeChoice
+from fairsal_core.settings.experiment import ExperimentConfig, parse_config
+from tests.conftest import MakeCeleba
 
 SETTINGS: dict[str, Any] = {
     "counts": "2,8,6,4",
@@ -80,10 +97,10 @@ def calls() -> Iterator[list[str]]:
 
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
-            (pipeline, "train_region_classifier"),
-            (pipeline, "stream_maps"),
-            (variants, "train_classifier"),
-            (variants, "train_seeds"),
+            (regions, "train_region_classifier"),
+            (maps_module, "stream_maps"),
+            (training, "train_classifier"),
+            (training, "train_seeds"),
         ):
             patch.setattr(module, name, spy(module, name))
         yield seen
@@ -97,7 +114,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, drawn_folder: Path, calls: li
         config = parse_config({**SETTINGS, "data": str(drawn_folder)})
         events: list[Event] = []
         run = tmp_path_factory.mktemp("run")
-        run_experiment(config, run, Report(show=events.append))
+        run_experiment(config, run, JobProgress(show=events.append))
         yield Done(config, run, load_faces(config.data), list(calls), events)
 
 
@@ -106,7 +123,7 @@ def test_the_files_of_a_run(done: Done) -> None:
     weights = [f"weights/{variant}-seed{seed}.safetensors" for variant in VARIANTS for seed in (0, 3)]
     assert names == sorted(
         [
-            *("mean_map.npy", "predictions.parquet", "results.parquet", "subsets.json"),
+            *("mean_map.npy", "predictions.parquet", "region_quality.json", "results.parquet", "subsets.json"),
             "versions.json",
             *weights,
         ]
@@ -145,7 +162,7 @@ def test_all_are_judged_on_the_same_balanced_faces(done: Done) -> None:
 def test_the_results_have_every_row(done: Done) -> None:
     results = read_results(done.run)
     evaluations = sum(1 + len(treated) for treated in TREATED_BY.values())
-    assert len(results) == evaluations * 3 * (8 + 4)
+    assert len(results) == evaluations * 3 * (8 + 5)
     assert list(dict.fromkeys(results["variant"])) == VARIANTS
     table = done.predictions
     original = table[(table["variant"] == "original") & (table["evaluation"] == "clean") & (table["seed"] == 3)]
@@ -211,24 +228,48 @@ def test_treated_means_under_the_general_map(done: Done, variant: str) -> None:
 
 def test_a_specific_treatment_selects_by_each_faces_own_map(done: Done, calls: list[str]) -> None:
     device = torch.device("cpu")
-    regions = pipeline.find_regions(done.config, done.faces, device)
+    found = regions.find_regions(done.config, done.faces, device)
     subset = biased_subset(done.faces, "Male", "Blond_Hair", done.config.counts, seed=0)
-    maps = pipeline.make_maps(regions, subset, done.config.measure, done.faces)
-    treatment = pipeline.make_treatment(done.config.schemes[0], regions, maps, device)
+    maps = maps_stage(found, subset, done.config.measure).make()
+    treatment = make_treatment(done.config.schemes[0], found, maps, device)
     assert treatment.selected.shape == (20, 128, 128)
     for own, selected in zip(maps.each, treatment.selected, strict=True):
         pixels = min_max(to_pixel_map(np.asarray(own), PatchGrid()))
         difference = (pixels > np.quantile(pixels, 0.6)) != selected.numpy()
         assert difference.mean() < 0.002  # ties in single precision
     np.testing.assert_allclose(maps.mean, np.asarray(maps.each, dtype=float).mean(axis=0), atol=1e-6)
-    general = pipeline.make_treatment(done.config.schemes[0].general, regions, maps, device)
+    general = make_treatment(done.config.schemes[0].general, found, maps, device)
     assert general.selected.shape == (128, 128)
+
+
+def test_a_map_that_hides_nothing_is_said(done: Done, tmp_path: Path) -> None:
+    """A constant map has nothing above its quantile: a variant trained with it is its original, in silence until now."""
+    plan = plan_experiment(done.config, done.faces)
+    found = regions.find_regions(done.config, done.faces, torch.device("cpu"))
+    each = np.repeat(np.linspace(0, 1, 49 * 49, dtype=np.float16).reshape(1, 49, 49), 20, axis=0)
+    each[3:5] = 0.5
+    for mean, choice, said in (
+        (each[0].astype(np.float32), "specific_mask@0.6", "specific_mask@0.6: 2 of 20 maps are constant"),
+        (np.ones((49, 49), dtype=np.float32), "general_mask@0.6", "general_mask@0.6: the map is constant"),
+        (each[0].astype(np.float32), "general_mask@0.6", ""),
+    ):
+        maps = {0: Maps(each, mean, (0.5, 0.5, 0.5), {})}
+        run = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        run.mkdir()
+        experiment = Experiment(
+            plan, RunFiles(run), torch.device("cpu"), JobProgress(), lambda network: {}, found, maps
+        )
+        scheme = SchemeChoice.model_validate(choice)
+        variant = replace(plan.variants[0], name=choice, scheme=scheme)
+        training_task(experiment, variant, 0, lambda *told: None)
+        log = RunFiles(run).log
+        assert (log.read_text() if log.exists() else "") == (f"{said}, so nothing is hidden there.\n" if said else "")
 
 
 def test_another_quantile_reuses_what_it_can(done: Done, calls: list[str], tmp_path: Path) -> None:
     calls.clear()
     config = parse_config({**SETTINGS, "data": done.config.data, "schemes": ["general_mask@0.8"]})
-    run_experiment(config, tmp_path, Report())
+    run_experiment(config, tmp_path, JobProgress())
     assert calls == ["train_classifier"] * 2  # the new scheme, each seed; no regions, no maps, no original, no balanced
     np.testing.assert_array_equal(np.load(tmp_path / "mean_map.npy"), np.load(done.run / "mean_map.npy"))
     again = pd.read_parquet(tmp_path / "predictions.parquet")
@@ -238,7 +279,7 @@ def test_another_quantile_reuses_what_it_can(done: Done, calls: list[str], tmp_p
 
 def test_nothing_is_computed_twice(done: Done, calls: list[str], tmp_path: Path) -> None:
     calls.clear()
-    run_job(done.config.model_dump(mode="json"), tmp_path, Report())
+    run_job(done.config.model_dump(mode="json"), tmp_path, JobProgress())
     assert calls == []
     pd.testing.assert_frame_equal(read_results(tmp_path), read_results(done.run))
 
@@ -246,7 +287,7 @@ def test_nothing_is_computed_twice(done: Done, calls: list[str], tmp_path: Path)
 def test_without_schemes_there_are_no_regions(done: Done, calls: list[str], tmp_path: Path) -> None:
     calls.clear()
     config = parse_config({**SETTINGS, "data": done.config.data, "schemes": [], "balanced": False})
-    run_experiment(config, tmp_path, Report())
+    run_experiment(config, tmp_path, JobProgress())
     assert calls == []
     assert set(pd.read_parquet(tmp_path / "predictions.parquet")["evaluation"]) == {"clean"}
     assert not (tmp_path / "mean_map.npy").exists()
@@ -259,7 +300,7 @@ def test_cancelling_leaves_no_results(done: Done, tmp_path: Path) -> None:
         return any(event.stage.startswith("original") for event in events)
 
     with pytest.raises(CancelledError):
-        run_experiment(done.config, tmp_path, Report(show=events.append, cancelled=cancelled))
+        run_experiment(done.config, tmp_path, JobProgress(show=events.append, cancelled=cancelled))
     assert not (tmp_path / "results.parquet").exists()
 
 
@@ -279,7 +320,7 @@ def test_what_cannot_work_is_said_before_any_training(
 ) -> None:
     calls.clear()
     with pytest.raises(FairsalError, match=message):
-        run_experiment(parse_config({**SETTINGS, "data": done.config.data, **change}), tmp_path, Report())
+        run_experiment(parse_config({**SETTINGS, "data": done.config.data, **change}), tmp_path, JobProgress())
     assert calls == []
 
 
@@ -290,7 +331,7 @@ def test_the_other_held_out_split_is_judged_where_a_quantile_is_to_be_chosen(
     config = parse_config(
         {**SETTINGS, "data": done.config.data, "schemes": schemes, "seeds": [0], "attention": {"explainers": []}}
     )
-    run_experiment(config, tmp_path, Report())
+    run_experiment(config, tmp_path, JobProgress())
     validation, test = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("validation", "predictions"))
     assert (done.faces.split.loc[validation["face"].unique()] == "val").all()
     keys = ["variant", "seed", "evaluation", "treated_by"]
@@ -299,7 +340,7 @@ def test_the_other_held_out_split_is_judged_where_a_quantile_is_to_be_chosen(
     assert len(cells) == 4
     assert cells.nunique() == 1
     other = done.config.model_copy(update={"test_split": "val"})
-    found = pipeline.find_validation(other, done.faces)
+    found = find_validation(other, done.faces)
     assert found is not None
     assert (done.faces.split.loc[found.names] == "test").all()
 
@@ -326,7 +367,7 @@ def test_masks_and_noise_with_epochs_of_their_own(done: Done, calls: list[str], 
             "seeds": [0],
         }
     )
-    run_experiment(config, tmp_path, Report())
+    run_experiment(config, tmp_path, JobProgress())
     # One epoch: original, balanced and the mask are there from before. Two: original, balanced and the noise are new.
     assert calls == ["train_classifier"] * 3
     table = read_results(tmp_path)
@@ -363,13 +404,13 @@ def test_a_shorter_reference_is_what_a_longer_one_passes(
 
     calls.clear()
     (tmp_path / "passing").mkdir()
-    run_experiment(config, tmp_path / "passing", Report())
+    run_experiment(config, tmp_path / "passing", JobProgress())
     assert calls.count("train_classifier") == 4
     calls.clear()
     monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / "empty"))
     (tmp_path / "alone").mkdir()
     alone = parse_config({**settings, "training": {**training, "epochs": 2}, "schemes": [], "seeds": [11]})
-    run_experiment(alone, tmp_path / "alone", Report())
+    run_experiment(alone, tmp_path / "alone", JobProgress())
     assert calls.count("train_classifier") == 2
     for kind in ("original", "balanced"):
         passed = load_file(tmp_path / "passing" / "weights" / f"{kind}_2_epochs-seed11.safetensors")
@@ -384,21 +425,19 @@ def test_a_shorter_reference_is_what_a_longer_one_passes(
 @pytest.mark.parametrize("halved", [False, True])
 def test_progress_is_shared_out_by_the_work(done: Done, halved: bool) -> None:
     config = done.config.model_copy(update={"seeds": (0, 1)})
-    planned = plan_variants(config, done.faces)
-    longer = planned[1].training.model_copy(update={"epochs": 5})
-    planned[1] = replace(planned[1], training=longer)
-    shares = share_out(config, planned, 0.8, halved)
-    assert shares.regions + 2 * shares.maps + sum(shares.trainings.values()) == pytest.approx(0.8)
-    ratio = shares.trainings[0, "balanced"] / shares.trainings[0, "original"]
-    assert ratio == 5 * planned[1].counts.total / planned[0].counts.total
-    assert list(shares.trainings)[:2] == [(0, "original"), (0, "balanced")]
-    assert len(shares.trainings) == (4 if halved else 8)  # all cost the same but `balanced`, which is among the first
+    plan = plan_experiment(config, done.faces)
+    first, second, *others = plan.variants
+    longer = replace(second, training=second.training.model_copy(update={"epochs": 5}))
+    work = training_work(replace(plan, variants=(first, longer, *others)), halved)
+    assert work[0, "balanced"] / work[0, "original"] == 5 * second.counts.total / first.counts.total
+    assert list(work)[:2] == [(0, "original"), (0, "balanced")]
+    assert len(work) == (4 if halved else 8)  # all cost the same but `balanced`, which is among the first
 
 
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this machine be one on which seeds train faster together."""
     monkeypatch.setattr(pipeline, "may_stack", lambda *about: True)
-    monkeypatch.setattr(variants, "faster_together", lambda lessons, *about: len(lessons) > 1)
+    monkeypatch.setattr(training, "faster_together", lambda lessons, *about: len(lessons) > 1)
 
 
 def test_seeds_of_a_variant_train_at_once_where_that_is_faster(
@@ -409,7 +448,7 @@ def test_seeds_of_a_variant_train_at_once_where_that_is_faster(
     training = {**SETTINGS["training"], "epochs": 2}
     settings = {**SETTINGS, "data": done.config.data, "training": training, "mask_epochs": 1, "seeds": [0, 21, 22]}
     events: list[Event] = []
-    run_experiment(parse_config(settings), tmp_path, Report(record=events.append))
+    run_experiment(parse_config(settings), tmp_path, JobProgress(record=events.append))
     # Four: original and balanced, whose first epoch is that of the mask's; the mask, which seed 0 has already; and noise.
     assert calls == ["stream_maps"] * 2 + ["train_seeds"] * 4
     assert set(read_results(tmp_path)["seed"].dropna()) >= {0, 21, 22}
@@ -423,7 +462,7 @@ def test_seeds_of_a_variant_train_at_once_where_that_is_faster(
 
     calls.clear()
     (tmp_path / "again").mkdir()
-    run_experiment(parse_config(settings), tmp_path / "again", Report())
+    run_experiment(parse_config(settings), tmp_path / "again", JobProgress())
     assert calls == []
 
 
@@ -433,7 +472,7 @@ def test_progress_waits_for_the_training_where_seeds_train_one_by_one(
     monkeypatch.setattr(pipeline, "may_stack", lambda *about: True)
     about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [33, 34]}
     events: list[Event] = []
-    run_experiment(parse_config({**SETTINGS, **about}), tmp_path, Report(record=events.append))
+    run_experiment(parse_config({**SETTINGS, **about}), tmp_path, JobProgress(record=events.append))
     begun = {event.stage: event.fraction for event in reversed(events)}
     assert begun["original, seed 33"] == pytest.approx(0.08)
     assert begun["original, seed 34"] == pytest.approx(0.08 + 0.45)
@@ -446,10 +485,10 @@ def test_without_memory_for_all_seeds_at_once_they_train_one_by_one(
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
 
     _at_once(monkeypatch)
-    monkeypatch.setattr(variants, "train_seeds", too_much)
+    monkeypatch.setattr(training, "train_seeds", too_much)
     calls.clear()
     about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [31, 32]}
-    run_experiment(parse_config({**SETTINGS, **about}), tmp_path, Report())
+    run_experiment(parse_config({**SETTINGS, **about}), tmp_path, JobProgress())
     assert calls == ["train_classifier"] * 2
 
 
@@ -459,24 +498,40 @@ def test_plans_name_variants_once(done: Done) -> None:
     assert [variant.scheme is None for variant in planned] == [True, True, False, False]
 
 
-def test_drawn_faces_use_the_bundled_classifier_only_at_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "bundled_attributes", lambda: ("Blond_Hair",))
-    needs = pipeline._needs_regions
+def test_drawn_faces_use_the_bundled_classifier_only_at_the_defaults(
+    done: Done, drawn_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regions, "bundled_attributes", lambda: ("Blond_Hair",))
+    needs = partial(regions.needs_regions, faces=done.faces)
     assert not needs(parse_config({}))
-    assert needs(parse_config({"data": "folder"}))
+    assert needs(parse_config({"data": str(drawn_folder), "confounder": "Bald"}))  # drawn, if in a folder of its own
     assert needs(parse_config({"confounder": "Smiling"}))
     assert needs(parse_config({"regions": {"epochs": 9}}))
-    assert not needs(parse_config({"data": "folder", "schemes": []}))
+    assert not needs(parse_config({"data": str(drawn_folder), "schemes": []}))
+
+
+def test_photographs_in_celebas_layout_have_the_atlas(make_celeba: MakeCeleba) -> None:
+    root = str(make_celeba())
+    faces = load_faces(root)
+    needs = partial(regions.needs_regions, faces=faces)
+    assert not needs(parse_config({"data": root, "confounder": "Smiling"}))
+    assert needs(parse_config({"data": root, "confounder": "Smiling", "regions": {"epochs": 9}}))
+    found = regions.find_regions(
+        parse_config({"data": root, "confounder": "Smiling"}), faces, torch.device("cpu"), progress=silent
+    )
+    assert found.classifier.attribute == "Smiling"
+    assert found.classifier.data["train_faces"] == 9842
+    assert found.key["weights"] == file_digest(atlas_path())
 
 
 def out_of_memory_above(most: int) -> Any:
     """A device on which batches of more than `most` faces do not fit."""
-    train = variants.train_classifier
+    train = training.train_classifier
 
-    def train_on_it(images: Any, labels: Any, settings: Any, **options: Any) -> Any:
+    def train_on_it(task: Any, settings: Any, device: Any) -> Any:
         if settings.batch_size > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
-        return train(images, labels, settings, **options)
+        return train(task, settings, device)
 
     return train_on_it
 
@@ -484,15 +539,15 @@ def out_of_memory_above(most: int) -> Any:
 def test_too_little_memory_halves_the_batch_and_says_so(
     done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(variants, "train_classifier", out_of_memory_above(10))
+    monkeypatch.setattr(training, "train_classifier", out_of_memory_above(10))
     about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [0]}
     asked = parse_config({**SETTINGS, **about, "training": {"epochs": 1, "batch_size": 40, "learning_rate": 1e-3}})
     events: list[Event] = []
-    run_experiment(asked, tmp_path, Report(record=events.append))
+    run_experiment(asked, tmp_path, JobProgress(record=events.append))
     said = [event for event in events if "batch_size" in event.numbers]
     assert [event.numbers["batch_size"] for event in said] == [20, 10]
     assert said[1].message == "original: too little memory on cpu, so trained in batches of 10, not 20."
-    assert said[1].message in capsys.readouterr().out
+    assert said[1].message in capsys.readouterr().err
     # It is the classifier of batches of 10, and kept as that.
     same = load_classifier("three_conv", done.run / "weights" / "original-seed0.safetensors").state_dict()
     for name, value in (
@@ -504,7 +559,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(
 def test_too_little_memory_for_any_batch_says_what_to_change(
     done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(variants, "train_classifier", out_of_memory_above(1))
+    monkeypatch.setattr(training, "train_classifier", out_of_memory_above(1))
     about = {"data": done.config.data, "schemes": [], "balanced": False, "seeds": [7]}
     with pytest.raises(FairsalError, match="not enough memory on cpu for batches of 10: free some, or use cpu"):
-        run_experiment(parse_config({**SETTINGS, **about}), tmp_path, Report())
+        run_experiment(parse_config({**SETTINGS, **about}), tmp_path, JobProgress())

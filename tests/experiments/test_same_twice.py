@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from fairsal_core.classifiers import ClassifierTraining, predict_scores, train_classifier
-from fairsal_core.experiments import read_results, results_table
+from fairsal_core.classifiers import ClassifierTraining, TrainingTask, predict_scores, train_classifier
+from fairsal_core.results import read_results, results_table
 from tests.helpers import noise_images
 
 SETTINGS = {
@@ -67,7 +67,7 @@ def test_on_cuda_scores_agree_within_the_tolerance_of_the_docs() -> None:
     images, labels = noise_images(64), np.arange(64) % 2 == 0
     settings = ClassifierTraining(epochs=2, batch_size=16)
     scores = [
-        predict_scores(train_classifier(images, labels, settings, seed=0, device=torch.device("cuda")), images)
+        predict_scores(train_classifier(TrainingTask(images, labels, 0), settings, torch.device("cuda")), images)
         for _ in range(2)
     ]
     np.testing.assert_allclose(scores[0], scores[1], atol=0.01)

@@ -1,9 +1,10 @@
 """Packing: every image once, in order, resumable, whatever lies in the folder."""
 
+import hashlib
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,33 +13,26 @@ from PIL import Image
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.faces import (
     FaceDataset,
+    files_key,
     list_faces,
     load_celeba,
     pack,
+    packed_files,
     packed_folder,
-    packing,
-    packing_key,
     undecodable_files,
     with_pixels,
 )
+from fairsal_core.locks import try_lock, unlock
 from fairsal_core.rows import Rows
 from tests.conftest import MakeCeleba
-
-Decoded = list[str]
+from tests.faces.decoding_spy import Decoded, spy_on_decoding
 
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
     """Names of the files decoded, in chunks of four."""
-    names: Decoded = []
-    decode: Callable[..., Any] = packing.decode_image
-
-    def spy(path: Path) -> Any:
-        names.append(path.name)
-        return decode(path)
-
-    monkeypatch.setattr(packing, "decode_image", spy)
-    monkeypatch.setattr(packing, "_CHUNK", 4)
+    names = spy_on_decoding(monkeypatch)
+    monkeypatch.setattr(packed_files, "_CHUNK", 4)
     return names
 
 
@@ -111,7 +105,7 @@ def test_an_interrupted_packing_goes_on_where_it_stopped(
     (faces.image_folder / "000003.jpg").write_bytes(b"nothing")  # has to be remembered over the interruption
     with pytest.raises(CancelledError):
         pack(faces, tmp_path / "a", progress=stop_at(8))
-    assert sorted(decoded) == faces.names[:8].tolist()
+    assert set(decoded) >= set(faces.names[:8])  # the next are begun before these are written down
     assert list(tmp_path.glob("a/*/images.npy")) == []
     decoded.clear()
     resumed = pack(faces, tmp_path / "a")
@@ -120,7 +114,12 @@ def test_an_interrupted_packing_goes_on_where_it_stopped(
     assert resumed.names.tolist() == whole.names.tolist()
     np.testing.assert_array_equal(resumed.images, whole.images)
     assert undecodable_files(faces, tmp_path / "a") == undecodable_files(faces, tmp_path / "b")
-    assert sorted(path.name for path in tmp_path.glob("a/*/*")) == ["images.npy", "lock", "manifest.json"]
+    assert sorted(path.name for path in tmp_path.glob("a/*/*")) == [
+        "digests.npy",
+        "images.npy",
+        "lock",
+        "manifest.json",
+    ]
 
 
 def test_interrupted_at_the_very_end(make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path) -> None:
@@ -150,6 +149,23 @@ def test_two_packers_at_once_do_the_work_once(make_celeba: MakeCeleba, decoded: 
     assert sorted(decoded) == faces.names.tolist()
 
 
+def test_one_that_waits_for_another_says_so(make_celeba: MakeCeleba, tmp_path: Path) -> None:
+    faces = load_celeba(make_celeba(count=4))
+    folder = packed_folder(faces, tmp_path)
+    folder.mkdir()
+    said: list[str] = []
+    lock = try_lock(folder / "lock")
+    assert lock is not None
+
+    def progress(done: float, total: float, message: str = "") -> None:
+        said.append(message)
+        if "waiting" in message:
+            unlock(lock)
+
+    assert len(pack(faces, tmp_path, progress=progress)) == 4
+    assert said[0] == "Another process packs celeba: waiting for it"
+
+
 def test_nothing_decodes(make_celeba: MakeCeleba, tmp_path: Path) -> None:
     faces = load_celeba(make_celeba(count=3))
     for name in faces.names:
@@ -160,9 +176,9 @@ def test_nothing_decodes(make_celeba: MakeCeleba, tmp_path: Path) -> None:
 
 def test_the_key_follows_names_size_and_folder(make_celeba: MakeCeleba) -> None:
     faces, other = load_celeba(make_celeba("a")), load_celeba(make_celeba("b"))
-    keys = [packing_key(faces), packing_key(faces, 64), packing_key(faces.take([0, 1])), packing_key(other)]
+    keys = [files_key(faces), files_key(faces, 64), files_key(faces.take([0, 1])), files_key(other)]
     assert len(set(keys)) == 4
-    assert packing_key(faces) == keys[0]
+    assert files_key(faces) == keys[0]
 
 
 def test_another_size(make_celeba: MakeCeleba, tmp_path: Path) -> None:
@@ -175,8 +191,13 @@ def test_drawn_faces_pack_whole(drawn: FaceDataset) -> None:
     assert len(np.unique(drawn.images.reshape(240, -1), axis=0)) == 240
 
 
-def test_a_full_disk_is_an_error_and_no_crash(small_disk: Path, make_celeba: MakeCeleba) -> None:
+@pytest.mark.parametrize("reserving", [True, False], ids=["posix_fallocate", "without"])
+def test_a_full_disk_is_an_error_and_no_crash(
+    small_disk: Path, make_celeba: MakeCeleba, monkeypatch: pytest.MonkeyPatch, reserving: bool
+) -> None:
     """Without room reserved first, writing to the memory map would kill the process, and with it the server."""
+    if not reserving:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
     faces = load_celeba(make_celeba(count=12))  # 576 kB packed, on a disk of 512
     with pytest.raises(OSError, match="No space left"):
         pack(faces, small_disk / "cache")
@@ -184,7 +205,7 @@ def test_a_full_disk_is_an_error_and_no_crash(small_disk: Path, make_celeba: Mak
     assert len(pack(faces.take([0, 1, 2]), small_disk / "cache")) == 3
 
 
-@pytest.mark.parametrize("file", ["images.npy", "manifest.json"])
+@pytest.mark.parametrize("file", ["digests.npy", "images.npy", "manifest.json"])
 @pytest.mark.parametrize("damage", ["cut", "rubbish", "gone", "empty"])
 def test_a_damaged_cache_is_packed_again(make_celeba: MakeCeleba, tmp_path: Path, file: str, damage: str) -> None:
     faces = load_celeba(make_celeba())
@@ -207,51 +228,6 @@ def test_a_damaged_beginning_is_begun_again(
     (path,) = tmp_path.glob(f"a/*/{file}")
     path.write_bytes(path.read_bytes()[:20])
     np.testing.assert_array_equal(pack(faces, tmp_path / "a").images, pack(faces, tmp_path / "b").images)
-
-
-def test_a_large_set_is_packed_in_shards(
-    make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    faces = load_celeba(make_celeba(count=10))
-    (faces.image_folder / "000006.jpg").write_bytes(b"nothing")
-    whole = pack(faces, tmp_path / "whole")
-    monkeypatch.setattr(packing, "SHARD", 4)
-    seen: list[tuple[float, float]] = []
-    shards = pack(faces, tmp_path / "shards", progress=lambda done, total, message="": seen.append((done, total)))
-    assert seen == sorted(seen)
-    assert {total for _, total in seen} == {10}
-    assert shards.names.tolist() == whole.names.tolist()
-    assert list(undecodable_files(faces, tmp_path / "shards")) == ["000006.jpg"]
-    np.testing.assert_array_equal(shards.images, whole.images)
-    np.testing.assert_array_equal(shards.take([8, 0, 5, 0]).images, whole.images[[8, 0, 5, 0]])
-    assert isinstance(shards.packed, Rows)
-    assert shards.packed.shape == (10, 128, 128, 3)
-    assert sorted(len(np.load(path)) for path in tmp_path.glob("shards/*/images.npy")) == [2, 4, 4]
-
-    # The second time costs nothing, a damaged shard is packed alone, and so is one with another file.
-    decoded.clear()
-    assert pack(faces, tmp_path / "shards").names.tolist() == whole.names.tolist()
-    assert decoded == []
-    max(tmp_path.glob("shards/*/images.npy"), key=lambda path: path.stat().st_size).write_bytes(b"rubbish")
-    np.testing.assert_array_equal(pack(faces, tmp_path / "shards").images, whole.images)
-    assert len(decoded) == 4
-    decoded.clear()
-    Image.new("RGB", (178, 218), "white").save(faces.image_folder / "new.jpg")
-    (faces.image_folder / "new.jpg").replace(faces.image_folder / "000009.jpg")
-    changed = pack(faces, tmp_path / "shards")
-    assert sorted(decoded) == ["000009.jpg", "000010.jpg"]
-    np.testing.assert_array_equal(changed.images[:7], whole.images[:7])
-    assert (changed.images[7] == 255).all()  # one before it did not decode
-
-    # What was packed in one file before sets were packed in shards is used as it is.
-    decoded.clear()
-    faces = load_celeba(make_celeba("other", count=10))
-    with monkeypatch.context() as patch:
-        patch.setattr(packing, "SHARD", 100)
-        before = pack(faces, tmp_path / "old")
-    decoded.clear()
-    np.testing.assert_array_equal(pack(faces, tmp_path / "old").images, before.images)
-    assert decoded == []
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -296,3 +272,49 @@ def test_rows_of_several_arrays_are_rows_of_one() -> None:
     assert opened == [0, 2, 3]  # each once while they are read in order
     with pytest.raises(IndexError):
         rows[9]
+
+
+def test_pixels_that_were_zeroed_are_packed_again_and_that_is_said(
+    make_celeba: MakeCeleba,
+    decoded: Decoded,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    faces = load_celeba(make_celeba(count=10))
+    whole = np.array(pack(faces, tmp_path).images)
+    decoded.clear()
+    damaged = max(tmp_path.glob("*/images.npy"), key=lambda path: path.stat().st_size)
+    pixels = np.load(damaged, mmap_mode="r+")
+    pixels[::2] = 0
+    count = len(pixels)
+    del pixels
+    os.utime(damaged, ns=(1, 1))  # a memory map sets the time when it likes
+    told: list[str] = []
+    again = pack(faces, tmp_path, progress=lambda done, total, message="": told.append(message))
+    np.testing.assert_array_equal(again.images, whole)
+    assert len(decoded) == count
+    assert "is damaged (images.npy is not what was written): it is packed again." in capsys.readouterr().err
+    assert any("is packed again" in message for message in told)
+
+
+def test_a_digest_is_of_the_bytes_that_were_decoded(make_celeba: MakeCeleba, tmp_path: Path) -> None:
+    faces = load_celeba(make_celeba(count=10))
+    (faces.image_folder / "000004.jpg").write_bytes(b"nothing")
+    packed = pack(faces, tmp_path)
+    assert packed.digests is not None
+    for name, digest in zip(packed.names, packed.digests, strict=True):
+        assert digest.tobytes() == hashlib.sha256((faces.image_folder / name).read_bytes()).digest()
+
+
+def test_damaged_pixels_of_a_few_faces_are_decoded_instead(
+    make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path
+) -> None:
+    faces = list_faces(str(make_celeba(count=10)))
+    whole = np.array(pack(faces, tmp_path).images)
+    (images,) = tmp_path.glob("*/images.npy")
+    content = bytearray(images.read_bytes())
+    content[-1] ^= 1
+    images.write_bytes(content)
+    decoded.clear()
+    np.testing.assert_array_equal(with_pixels(faces.take([9]), images.parent).images, whole[[9]])
+    assert decoded == ["000010.jpg"]

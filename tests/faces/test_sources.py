@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fairsal_core.drawing import demo_folder
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import demo_folder, load_faces, sources
+from fairsal_core.faces import FORMATS, draw_fairface, load_faces, load_folder, sources
 from fairsal_core.home import cache_folder, datasets_folder
 from tests.conftest import MakeCeleba
 
@@ -39,6 +40,34 @@ def test_no_source(source: str) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FairsalError, match="There is no folder"):
         load_faces(str(tmp_path / "x"))
+
+
+def test_each_format_recognises_its_own_alone(make_celeba: MakeCeleba, tmp_path: Path) -> None:
+    folders = {
+        "fairface": draw_fairface(tmp_path / "fairface", count=5),
+        "celeba": make_celeba("text", count=3),
+        "csv": make_celeba("csv", count=3, layout="csv"),
+    }
+    recognised = {
+        key: [name for name, one in FORMATS.items() if one.recognises(folder)] for key, folder in folders.items()
+    }
+    assert recognised == {"fairface": ["fairface"], "celeba": ["celeba"], "csv": ["celeba"]}
+    assert list(load_folder(folders["fairface"]).attributes) == ["age", "gender", "race"]
+    assert list(load_folder(folders["celeba"]).attributes) == list(load_folder(folders["csv"]).attributes)
+
+
+def test_a_folder_in_no_known_format(tmp_path: Path) -> None:
+    with pytest.raises(FairsalError) as caught:
+        load_folder(tmp_path)
+    expected = f"'{tmp_path}' is no CelebA folder: list_attr_celeba.txt (or list_attr_celeba.csv) is missing."
+    assert str(caught.value) == expected
+
+
+def test_a_folder_in_the_home(make_celeba: MakeCeleba, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    make_celeba("mine", count=3)
+    assert len(load_folder(Path("~/mine"))) == 3
 
 
 def test_progress_covers_packing(make_celeba: MakeCeleba) -> None:

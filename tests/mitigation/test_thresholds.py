@@ -1,5 +1,7 @@
 """Thresholds: fairlearn's, drawn as often as they say, and chosen on the validation faces alone."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,11 @@ from torch import nn
 
 from fairsal_core.classifiers import decisions, predict_scores
 from fairsal_core.errors import FairsalError
-from fairsal_core.mitigation import LabelledFaces, judge, mitigate
-from fairsal_core.mitigation.global_threshold import GlobalThresholdSettings, cuts
+from fairsal_core.mitigation import LabelledFaces, MitigationSettings, judge, mitigate
+from fairsal_core.mitigation.global_threshold import GlobalThresholdSettings
 from fairsal_core.mitigation.search import Search, judge_classifier, worth_of
 from fairsal_core.mitigation.threshold import ThresholdSettings, fitted_optimiser, group_rules
+from fairsal_core.mitigation.thresholds import cuts
 from tests.mitigation.networks import toy_faces
 
 CONSTRAINTS = ("equalized_odds", "equal_opportunity", "demographic_parity")
@@ -128,15 +131,45 @@ def test_cuts_tell_every_two_scores_apart() -> None:
 
 class TestSearch:
     def test_what_is_accurate_enough_is_sorted_by_equalized_odds(self) -> None:
-        fair, sharp, poor = ((accuracy, 0.5, odds) for accuracy, odds in ((0.8, 0.1), (0.9, 0.3), (0.5, 0.0)))
+        fair, sharp, poor = ((accuracy, 0.5, odds, 0.5) for accuracy, odds in ((0.8, 0.1), (0.9, 0.3), (0.5, 0.0)))
         from fairsal_core.mitigation import Judgement
 
-        order = sorted((Judgement(*each) for each in (poor, sharp, fair)), key=lambda each: worth_of(each, 0.75))
+        order = sorted(
+            (Judgement(*each) for each in (poor, sharp, fair)), key=lambda each: worth_of(each, 0.75, "equalized_odds")
+        )
         assert [each.accuracy for each in order] == [0.5, 0.9, 0.8]
-        assert max((Judgement(*each) for each in (poor, sharp)), key=lambda each: worth_of(each, 0.95)).accuracy == 0.9
+        assert (
+            max(
+                (Judgement(*each) for each in (poor, sharp)), key=lambda each: worth_of(each, 0.95, "equalized_odds")
+            ).accuracy
+            == 0.9
+        )
+
+    def test_the_worst_group_or_the_worse_class_decides(self) -> None:
+        from fairsal_core.mitigation import Judgement
+
+        grouped, classed = Judgement(0.7, 0.6, 0.9, 0.5), Judgement(0.9, 0.4, 0.0, 0.8)
+        assert max(grouped, classed, key=lambda each: worth_of(each, 0.0, "worst_group")) is grouped
+        assert max(grouped, classed, key=lambda each: worth_of(each, 0.0, "worst_class")) is classed
+
+    def test_a_classifier_in_training_is_judged_and_kept_as_it_is_then(
+        self, biased: nn.Module, validation: LabelledFaces
+    ) -> None:
+        search = Search(biased, validation, MitigationSettings(choose_by="worst_group"))
+        network = copy.deepcopy(biased).train()
+        search.consider({"epoch": 1}, network)
+        assert network.training
+        with torch.no_grad():
+            network.get_parameter("15.bias").add_(torch.tensor([0.0, 1.0]))
+        search.consider({"epoch": 2}, network)
+        found, _, trace = search.outcome()
+        best = max(range(2), key=lambda number: trace[number].worst_cell)
+        assert [trial.chosen for trial in trace] == [number == best for number in range(2)]
+        assert not found.training
+        assert judge_classifier(found, validation).worst_cell == trace[best].worst_cell
 
     def test_a_candidate_that_fails_is_in_the_trace(self, biased: nn.Module, validation: LabelledFaces) -> None:
-        search = Search(biased, validation, 0.05)
+        search = Search(biased, validation, MitigationSettings(tolerance=0.05))
 
         def fails(candidate: nn.Module) -> None:
             raise FairsalError("It diverged.")

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from fairsal_core.faces import FaceDataset, Roi
-from fairsal_core.regions import RegionClassifier, RegionTraining, train_region_classifier
+from fairsal_core.regions import REGION_PRESETS, RegionClassifier, RegionTraining, train_region_classifier
 from tests.helpers import faces_in_memory, noise_images
 
 CUE = Roi(x=84, y=20, width=16, height=16)
-TINY = RegionTraining(images=48, epochs=3, batch_size=4, validation_images=16, warm_up=0, precision="fp32")
+_SIZES = {"images": 48, "epochs": 3, "batch_size": 4, "validation_images": 16, "precision": "fp32"}
+TINY = RegionTraining.model_validate({**REGION_PRESETS["every_patch"], **_SIZES, "warm_up": 0})
 
 
 def planted_faces(count: int, seed: int = 0, validation: int = 16) -> FaceDataset:

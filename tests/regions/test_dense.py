@@ -55,6 +55,42 @@ def test_a_wider_stride_equals_patch_by_patch_too() -> None:
         torch.testing.assert_close(whole[:, :, row, column], alone, atol=1e-5, rtol=1e-5)
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("per_side", [25, 17, 13, 9, 7, 4])  # strides of 4, 6, 8, 12, 16 and 32 pixels
+def test_a_coarse_grid_is_the_fine_one_subsampled(per_side: int) -> None:
+    fine, images = network(width=8), torch.rand(2, 3, 128, 128)
+    coarse = network(grid=PatchGrid(per_side=per_side), width=8)
+    step = 48 // (per_side - 1)
+    coarse.load_state_dict({**fine.state_dict(), "position": fine.position[:, :, ::step, ::step]})
+    torch.testing.assert_close(coarse(images), fine(images)[:, :, ::step, ::step], atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("per_side", "stride"), [(49, 2), (49, 4), (49, 8), (25, 8), (13, 8), (13, 2), (17, 12)])
+def test_what_a_step_of_training_sees_is_a_part_of_the_whole(per_side: int, stride: int) -> None:
+    grid = PatchGrid(per_side=per_side)
+    dense, images = network(grid=grid, width=8, training_stride=stride), torch.rand(3, 3, 128, 128)
+    whole = dense(images).flatten(start_dim=2)
+    seen = set()
+    for _ in range(40):
+        positions = dense.draw(3)
+        assert positions.shape[0] == 3
+        assert (positions == positions[0]).all()
+        parts = dense.supervised(images, positions)
+        torch.testing.assert_close(parts, whole[:, :, positions[0]], atol=1e-5, rtol=1e-5)
+        seen |= set(positions[0].tolist())
+    apart = max(stride // grid.stride, 1)
+    assert len(positions[0]) >= (per_side // apart) ** 2
+    assert len(seen) > 0.8 * grid.count  # of 16 places to begin, 40 draws leave out one or two
+
+
+@torch.inference_mode()
+def test_a_share_without_faces() -> None:
+    dense = network(width=8)
+    positions = dense.draw(4)[:0]
+    assert dense.supervised(torch.rand(0, 3, 128, 128), positions).shape == (0, 2, positions.shape[1])
+
+
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 48), (30, 7)])
 def test_the_receptive_field_is_exactly_the_patch(row: int, column: int) -> None:
     dense, images = network(width=16), torch.rand(1, 3, 128, 128, requires_grad=True)

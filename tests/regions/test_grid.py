@@ -165,3 +165,15 @@ def test_min_max_scales_each_map_by_itself(kind: str) -> None:
 def test_a_constant_map_becomes_nothing(kind: str) -> None:
     maps = np.full((2, 4, 4), 0.3)
     assert not np.asarray(min_max(maps if kind == "numpy" else torch.from_numpy(maps))).any()
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("value", [0.3, 0.5, 0.7001, 1.0])
+def test_a_constant_map_stays_constant_through_the_rounding_of_its_pixels(kind: str, value: float) -> None:
+    """Scaled to [0, 1], that rounding was a map of its own, and a mask hid 30% of the pixels by it."""
+    each = np.full((2, 49, 49), value, dtype=np.float16)
+    each[1, 20, 31] = np.nextafter(np.float16(value), np.float16(0))  # the least difference that is kept
+    pixels = to_pixel_map(each, PatchGrid())
+    scaled = np.asarray(min_max(pixels if kind == "numpy" else torch.from_numpy(pixels)))
+    assert not scaled[0].any()
+    assert (scaled[1].min(), scaled[1].max()) == (0, 1)

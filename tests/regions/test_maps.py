@@ -161,6 +161,14 @@ class TestStreaming:
         np.testing.assert_allclose(streamed, region_maps(trained, few.images), atol=1e-3)
         assert [path.name for path in tmp_path.iterdir()] == ["maps.npy"]
 
+    def test_a_full_disk_is_an_error_and_no_crash(
+        self, trained: RegionClassifier, drawn: FaceDataset, small_disk: Path
+    ) -> None:
+        with pytest.raises(OSError, match="No space left"):  # 4.8 kB a face, on a disk of 512
+            stream_maps(trained, drawn.take(range(120)), small_disk / "maps.npy")
+        assert list(small_disk.iterdir()) == []
+        assert len(stream_maps(trained, drawn.take(range(3)), small_disk / "maps.npy")) == 3
+
     def test_it_goes_on_where_it_was_stopped(
         self, trained: RegionClassifier, drawn: FaceDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
+from fairsal_core.errors import CancelledError
 from fairsal_core.regions.classifier import build_network
 from fairsal_core.regions.grid import PatchGrid
 from fairsal_core.regions.probe import readability
@@ -67,3 +68,16 @@ def test_of_several_classes_each_has_its_probe(network: torch.nn.Module) -> None
     together = readability(network, pixels, labels)
     alone = torch.stack([readability(network, pixels, (labels == number).long()) for number in range(3)])
     torch.testing.assert_close(together, alone.square().mean(dim=0).sqrt(), atol=1e-4, rtol=1e-3)
+
+
+def test_it_hears_a_stop_at_every_batch(network: torch.nn.Module) -> None:
+    pixels, labels, heard = torch.from_numpy(noise_images(80)), torch.arange(80) % 2, []
+
+    def stop(done: float, total: float, message: str = "") -> None:
+        heard.append(done)
+        if len(heard) == 2:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        readability(network, pixels, labels, progress=stop)
+    assert heard == [0, 32]

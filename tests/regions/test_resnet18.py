@@ -7,8 +7,8 @@ from torch import nn
 
 from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import PatchGrid, RegionTraining, train_region_classifier
-from fairsal_core.regions.resnet18 import PatchResNet, ResNet18Settings
-from fairsal_core.regions.training import REGION_PRESETS, SCHEDULES
+from fairsal_core.regions.resnet18 import PatchResNet, ResNet18Settings, _ShortCut
+from fairsal_core.regions.settings import REGION_PRESETS, SCHEDULES
 
 GRID = PatchGrid(per_side=5)
 
@@ -34,6 +34,21 @@ def test_the_trunk_is_torchvisions_with_another_stem() -> None:
     reference.load_state_dict(ours.state_dict())
     patches = torch.rand(3, 4, 32, 32)
     torch.testing.assert_close(ours(patches), reference.eval()(patches), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 2), (4, 8), (16, 32)])
+def test_the_short_cut_is_a_strided_convolution_with_the_right_gradient(inputs: int, outputs: int) -> None:
+    """In 64 bits torch computes by other code than oneDNN's, whose gradient for few channels was wrong by half its size."""
+    ours = _ShortCut(inputs, outputs, 1, bias=False)
+    twin = nn.Conv2d(inputs, outputs, 1, stride=2, bias=False).double()
+    twin.load_state_dict(ours.state_dict())
+    features = torch.randn(4, inputs, 32, 32).contiguous(memory_format=torch.channels_last)
+    found, expected = ours(features), twin(features.double())
+    torch.testing.assert_close(found, expected.float())
+    found.square().sum().backward()
+    expected.square().sum().backward()
+    assert ours.weight.grad is not None and twin.weight.grad is not None
+    torch.testing.assert_close(ours.weight.grad, twin.weight.grad.float(), rtol=1e-3, atol=1e-2)
 
 
 @torch.no_grad()

@@ -10,9 +10,11 @@ import torch
 
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.faces import FaceDataset
+from fairsal_core.progress import silent
 from fairsal_core.regions import PatchGrid, RegionClassifier, RegionTraining, judge, train_region_classifier
 from fairsal_core.regions.classifier import build_network
-from fairsal_core.regions.training import _share_alike, _start_weights, patch_logits
+from fairsal_core.regions.fitting import _share_alike, _start_weights
+from fairsal_core.regions.training import patch_logits
 from fairsal_core.tensors import seed_everything, to_unit
 from tests.helpers import faces_in_memory, noise_images
 from tests.regions.conftest import CUE, TINY, Losses, planted_faces
@@ -31,7 +33,7 @@ def test_the_classifier_knows_what_it_was_trained_on(trained: RegionClassifier, 
     assert trained.classes == ("not Cue", "Cue")
     assert trained.prior == pytest.approx((1 - prevalence, prevalence))
     assert trained.data == {"name": "memory", "train_faces": 48, "class_counts": [22, 26]}
-    assert trained.training == TINY.model_dump()
+    assert trained.training == {**TINY.model_dump(), "epochs_kept": 3}
     assert not trained.network.training
 
 
@@ -180,17 +182,19 @@ def test_training_starts_where_the_label_can_be_read(planted: FaceDataset) -> No
     seed_everything(0)
     grid = PatchGrid()
     network = build_network("dense", 2, grid, {})
-    weights = _start_weights(network, grid, pixels, labels, TINY.model_copy(update={"warm_up": 0.25}))
+    warm = TINY.model_copy(update={"warm_up": 0.25})
+    weights = _start_weights(network, grid, (pixels, labels[:, None].long()), warm, silent)[0]
     row, column = divmod(int(weights.argmax()), 49)
     assert weights.mean() == pytest.approx(1)
     assert 2 * column <= CUE.x and CUE.x + CUE.width <= 2 * column + 32
     assert 2 * row <= CUE.y and CUE.y + CUE.height <= 2 * row + 32
     assert weights.max() > 3
-    assert (_start_weights(network, grid, pixels, labels, TINY) == 1).all()
+    assert (_start_weights(network, grid, (pixels, labels[:, None].long()), TINY, silent) == 1).all()
 
 
 def test_where_nothing_can_be_read_all_positions_count_alike(planted: FaceDataset) -> None:
     faces = planted.in_split("train")
     pixels, labels = torch.from_numpy(faces.images.copy()), torch.from_numpy(faces.labels("Always").copy())
     network = build_network("dense", 2, PatchGrid(), {})
-    assert (_start_weights(network, PatchGrid(), pixels, labels, RegionTraining()) == 1).all()
+    warm = RegionTraining(warm_up=0.25)
+    assert (_start_weights(network, PatchGrid(), (pixels, labels[:, None].long()), warm, silent) == 1).all()

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairsal_core.experiments import Run, load_run, parse_config, results_table
 from fairsal_core.files import write_json
+from fairsal_core.results import results_table
+from fairsal_core.runs import Run, load_run, seal_run
+from fairsal_core.settings import parse_config
 
 MakeRun = Callable[..., Run]
 PER_CELL = 30
@@ -84,6 +86,7 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeRun:
         for seed in seeds:
             (path / "weights" / f"original-seed{seed}.safetensors").write_bytes(b"weights")
         np.save(path / "mean_map.npy", np.random.default_rng(0).random((49, 49), dtype=np.float32))
+        seal_run(path)
         return load_run(path)
 
     return make

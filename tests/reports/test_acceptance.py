@@ -1,15 +1,20 @@
 """Verdicts follow from intervals, and only from them."""
 
+import math
+
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from fairsal_core.experiments import over_all_seeds, read_results
-from fairsal_core.metrics import Interval
-from fairsal_core.reports import Acceptance, at_least, at_most, judge, judge_rrf, judgements, overall
-from fairsal_core.reports.acceptance import size_interval
-from tests.reports.conftest import MakeRun
+from fairsal_core.metrics import METRICS, Interval, size_of
+from fairsal_core.reports import Acceptance, at_least, at_most, judge, judgements, offered_criteria, overall
+from fairsal_core.reports.acceptance import TOO_FEW
+from fairsal_core.results import over_all_seeds, read_results, results_table
+from tests.helpers import register
+from tests.metrics.foreign import FOREIGN
+from tests.reports.conftest import MakeRun, made_up_predictions
 
 numbers = st.floats(-1, 1)
 
@@ -26,7 +31,7 @@ def test_a_limit_inside_the_interval_is_never_decided(one: float, other: float, 
 def test_the_size_of_a_gap_has_the_interval_of_every_size_in_it(one: float, other: float, share: float) -> None:
     low, high = sorted((one, other))
     inside = min(max(low + share * (high - low), low), high)
-    size = size_interval(Interval(low, high))
+    size = size_of(Interval(low, high))
     assert size.low <= abs(inside) <= size.high
     assert {size.low, size.high} <= {0.0, abs(low), abs(high)}
 
@@ -60,14 +65,24 @@ GOOD = (0.9, 0.8, 0.95)
     ],
 )
 def test_all_criteria_together(gap: tuple, cells: list, verdict: str) -> None:
-    judged = judge(rows(gap, cells), Acceptance(gap_at_most=0.1, worst_cell_at_least=0.6))
+    judged = judge(rows(gap, cells), Acceptance(limits={"gap": 0.1, "worst_cell": 0.6}))
     assert overall(judged) == verdict
 
 
 def test_an_rrf_that_is_asked_for_and_not_measured_keeps_from_passing() -> None:
-    table, wanted = rows((0.0, -0.05, 0.05), [GOOD] * 4), Acceptance(rrf_at_most=0.3)
+    table, wanted = rows((0.0, -0.05, 0.05), [GOOD] * 4), Acceptance(limits={"gap": 0.1, "worst_cell": 0.6, "rrf": 0.3})
     assert overall(judge(table, wanted)) == "not measured"
-    assert overall(judge(table, wanted, judge_rrf(0.2, Interval(0.1, 0.25), 40, 0.3))) == "pass"
+    measured = {
+        "metric": "rrf",
+        "group": ["all", "men"],
+        "value": [0.2, 0.9],
+        "low": 0.1,
+        "high": [0.25, 0.95],
+        "n": 40,
+    }
+    judged = judge(table, wanted, pd.DataFrame(measured))
+    assert overall(judged) == "pass"
+    assert judged[2] == ("RRF", 0.2, Interval(0.1, 0.25), 40, 0.3, "pass", "at most", "")
 
 
 def test_every_variant_of_a_run_is_judged(make_run: MakeRun) -> None:
@@ -81,3 +96,106 @@ def test_every_variant_of_a_run_is_judged(make_run: MakeRun) -> None:
     pooled = over_all_seeds(results)
     gap = pooled[(pooled["variant"] == "original") & (pooled["metric"] == "gap") & (pooled["evaluation"] == "clean")]
     assert original.criteria[0].value == abs(gap["value"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("fields", "limits"),
+    [
+        ({"gap_at_most": 0.05, "worst_cell_at_least": None, "rrf_at_most": 0.4}, {"gap": 0.05, "rrf": 0.4}),
+        ({"rrf_at_most": 0.3}, {"gap": 0.1, "worst_cell": 0.6, "rrf": 0.3}),
+        ({"gap_at_most": None, "worst_cell_at_least": None, "rrf_at_most": None}, {}),
+    ],
+)
+def test_thresholds_of_before_are_limits_of_their_metrics(fields: dict, limits: dict) -> None:
+    found = Acceptance.model_validate(fields)
+    assert found == Acceptance(limits=limits)
+    assert list(found.limits) == list(limits)
+    assert Acceptance.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"gap_at_most": 1.5},
+        {"gap_at_most": 0.1, "mrr_at_most": 2.0},
+        {"limits": {"gap": -0.1}},
+        {"limits": {"rrf": 1.1}},
+        {"limits": {"gap": float("nan")}},
+        {"limits": {"gap": None}},
+        {"limits": {}, "gap_at_most": 0.1},
+    ],
+)
+def test_limits_that_say_nothing_are_refused(content: dict) -> None:
+    with pytest.raises(ValidationError):
+        Acceptance.model_validate(content)
+
+
+def test_what_the_criteria_are_called() -> None:
+    table, wanted = rows((-0.3, -0.4, -0.2), [GOOD] * 4), Acceptance(limits={"rrf": 0.3, "worst_cell": 0.6, "gap": 0.1})
+    judged = judge(table, wanted)
+    assert [(one.criterion, one.bound, one.limit) for one in judged] == [
+        ("|gap|", "at most", 0.1),
+        ("worst cell (men with hat)", "at least", 0.6),
+        ("RRF", "at most", 0.3),
+    ]
+    assert judged[0].interval == (0.2, 0.4)
+
+
+def test_a_metric_that_is_not_installed_is_not_measured() -> None:
+    (judged,) = judge(rows((0.0, -0.05, 0.05), [GOOD] * 4), Acceptance(limits={"gone": 3.0}))
+    assert (judged.criterion, judged.bound, judged.n, judged.verdict) == ("gone", "", 0, "not measured")
+
+
+def test_foreign_metrics_are_judged_by_their_direction(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, METRICS, *FOREIGN)
+    names = [metric.name for metric in offered_criteria()]
+    assert names == ["gap", "worst_cell", "impact_ratio", "rrf", "peak_inside", "false_alarms"]
+    assert Acceptance().limits == {"gap": 0.1, "worst_cell": 0.6, "false_alarms": 0.9}
+    about = {"group": "women", "n": 50}
+    table = pd.DataFrame([{"metric": "false_alarms", "value": 0.3, "low": 0.2, "high": 0.4, **about}])
+    inside = pd.DataFrame([{"metric": "peak_inside", "group": "all", "value": 0.6, "low": 0.5, "high": 0.7, "n": 12}])
+    for limit, verdict in ((0.5, "pass"), (0.1, "fail"), (0.3, "too few images to say")):
+        wanted = Acceptance(limits={"false_alarms": limit, "peak_inside": limit + 0.3})
+        judged = judge(table, wanted, inside)
+        assert [(one.criterion, one.verdict) for one in judged] == [("peak inside", verdict), ("false alarms", verdict)]
+
+
+def test_limits_of_before_come_to_the_same_verdicts(make_run: MakeRun) -> None:
+    results = read_results(make_run().path)
+    old = Acceptance.model_validate({"gap_at_most": 0.33, "worst_cell_at_least": 0.5, "rrf_at_most": None})
+    new = Acceptance(limits={"gap": 0.33, "worst_cell": 0.5})
+    assert judgements(results, old) == judgements(results, new)
+    pooled = over_all_seeds(results)
+    for item in judgements(results, old):
+        part = pooled[
+            pooled[["variant", "evaluation", "treated_by"]]
+            .eq([item.variant, item.evaluation, item.treated_by])
+            .all(axis=1)
+        ]
+        gap, worst = item.criteria
+        row = part[part["metric"] == "gap"].iloc[0]
+        assert gap.verdict == at_most(size_of(Interval(row["low"], row["high"])), 0.33)
+        cells = part[part["metric"].eq("accuracy") & part["group"].str.contains(" with")]
+        each = [at_least(Interval(low, high), 0.5) for low, high in zip(cells["low"], cells["high"], strict=True)]
+        assert worst.verdict == ("fail" if "fail" in each else max(each, key=("pass", "too few images to say").index))
+        assert worst.value == cells["value"].min()
+
+
+def test_no_verdict_rests_on_a_few_faces_or_on_a_classifier_that_says_the_same_of_all() -> None:
+    limits = Acceptance(limits={"gap": 1.0, "worst_cell": 0.0})
+    for per_cell, score, verdicts in ((10, None, {"pass"}), (9, None, {TOO_FEW}), (10, 0.9, {TOO_FEW})):
+        predictions = made_up_predictions((0,), per_cell).query("variant == 'original' and evaluation == 'clean'")
+        if score:
+            predictions = predictions.assign(score=score)
+        pooled = over_all_seeds(results_table(predictions, "Male", "Blond_Hair"))
+        assert {one.verdict for one in judge(pooled, limits)} == verdicts
+    strict = Acceptance(limits={"worst_cell": 0.6})
+    assert judge(pooled, strict)[0].verdict == "fail"  # that half of the faces are decided wrongly is certain
+
+
+def test_a_number_that_came_to_nothing_is_of_too_few_images() -> None:
+    predictions = made_up_predictions((0,), 10).query("variant == 'original' and evaluation == 'clean'")
+    pooled = over_all_seeds(results_table(predictions, "Male", "Blond_Hair"))
+    pooled.loc[pooled["metric"] == "gap", ["value", "low", "high"]] = math.nan
+    assert judge(pooled, Acceptance(limits={"gap": 0.1}))[0].verdict == TOO_FEW
+    assert judge(pooled, Acceptance(limits={"rrf": 0.1}))[0].verdict == "not measured"

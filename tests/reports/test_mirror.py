@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,11 +19,12 @@ import pytest
 
 from fairsal_core import cli
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import Run, accuracy_and_gap, load_run, log_tail, over_all_seeds, read_results, start
-from fairsal_core.reports import mirror_run
-from tests.experiments.conftest import WORKER, ended
+from fairsal_core.reports import mirror, mirror_run
+from fairsal_core.results import accuracy_and_gap, over_all_seeds, read_results
+from fairsal_core.runs import Run, load_run, log_tail, seal_run, start
 from tests.extras import needs
 from tests.reports.conftest import MakeRun
+from tests.runs.conftest import WORKER, ended
 
 NOBODY = "http://127.0.0.1:9"
 with_server = needs("mlflow", "flask", "flask_cors", "gunicorn", "sqlalchemy", "alembic")
@@ -111,6 +113,7 @@ def files_there(server: str, there: str, folder: str = "") -> list[str]:
 def test_a_finished_run_is_mirrored_whole_and_once(server: str, audit: Run, capsys: pytest.CaptureFixture[str]) -> None:
     there = mirror_run(audit, server)
     (audit.path / "weights" / "balanced-seed0.safetensors").write_bytes(b"later")
+    seal_run(audit.path)
     assert cli.main(["mirror", audit.id, "--uri", server, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["mlflow_run"] == there
 
@@ -197,3 +200,25 @@ def test_what_cannot_be_mirrored_says_so(
     (run.path / "status.json").write_text('{"state": "cancelled"}')
     with pytest.raises(FairsalError, match="is cancelled: only a finished one"):
         mirror_run(load_run(run.path), NOBODY)
+
+
+def test_the_time_limit_holds_in_any_thread() -> None:
+    """Not by a signal, which only POSIX systems have and only a main thread hears."""
+    never, heard = threading.Event(), []
+
+    def wait() -> str:
+        never.wait(60)
+        return "too late"
+
+    def ask() -> None:
+        with pytest.raises(FairsalError, match=r"took longer than 0\.1 s"):
+            mirror._within(0.1, wait)
+        with pytest.raises(ZeroDivisionError):
+            mirror._within(10, lambda: str(1 // 0))
+        heard.append(mirror._within(10, lambda: "there"))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join(20)
+    never.set()
+    assert heard == ["there"]

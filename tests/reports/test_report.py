@@ -1,5 +1,6 @@
 """The report: whole in one file, true to the run, careful with faces."""
 
+import csv
 import hashlib
 import io
 import json
@@ -10,14 +11,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import html5lib
+import numpy as np
 import pandas as pd
 import pytest
 
 from fairsal_core.classifiers import ClassifierTraining
 from fairsal_core.cli import build_parser, main
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import ExperimentConfig, parse_config, read_attention, read_results, wide_results
-from fairsal_core.files import write_json
+from fairsal_core.faces import keep_audit
+from fairsal_core.files import read_json, write_json
+from fairsal_core.metrics import METRICS
 from fairsal_core.reports import (
     Acceptance,
     accuracy_table,
@@ -27,6 +30,11 @@ from fairsal_core.reports import (
     save_acceptance,
     write_report,
 )
+from fairsal_core.results import read_attention, read_predictions, read_results, results_table, wide_results
+from fairsal_core.runs import Run, seal_run
+from fairsal_core.settings import ExperimentConfig, parse_config
+from tests.helpers import register
+from tests.metrics.foreign import FOREIGN
 from tests.reports.conftest import MakeRun
 
 
@@ -64,7 +72,7 @@ def test_it_is_valid_and_whole(make_run: MakeRun, tmp_path: Path) -> None:
     written = write_report(run, tmp_path / "out", faces=False)
     text = written.html.read_text()
     html5lib.HTMLParser(strict=True).parse(text)
-    assert all(reference.startswith("data:image/") for reference in references(text))
+    assert all(reference.startswith(("data:image/", "#")) for reference in references(text))
     assert "url(" not in text
     assert "@import" not in text
     assert "looked at it" in text
@@ -117,13 +125,64 @@ def test_faces_that_are_gone_leave_a_sentence(make_run: MakeRun, tmp_path: Path)
 
 def test_thresholds_notes_and_versions_are_in_it(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run()
-    save_acceptance(run.path, Acceptance(gap_at_most=0.33, worst_cell_at_least=None))
+    save_acceptance(run.path, Acceptance(limits={"gap": 0.33}))
     write_json(run.path / "versions.json", {"fairsal": "9.9.9"})
+    seal_run(run.path)
     text = write_report(run, tmp_path / "out", faces=False).html.read_text()
     assert "limit 0.33" in text
     assert "worst cell (men" not in text
     assert "fairsal 9.9.9 (of the run)" in text
     assert command_line(parse_config(dict(run.config))) in text
+
+
+LOUD = '=1+<script>alert("x")</script> ![p](https://example.org/p.png) | `c` ../../x'
+
+
+def test_names_of_others_are_no_markup_formula_or_path(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(target="<b>T</b>", confounder="[C](//x)", name=LOUD)
+    for name in ("results.parquet", "predictions.parquet"):
+        table = pd.read_parquet(run.path / name)
+        table.replace({"variant": {"balanced": LOUD}}).to_parquet(run.path / name, index=False)
+    seal_run(run.path)
+    written = write_report(run, tmp_path / "out", faces=False)
+    assert {path.parent for path in written.cards} == {tmp_path / "out" / "model_cards"}
+    assert len(written.cards) == 3
+    cards = "".join(path.read_text() for path in written.cards)
+    assert "<script" not in cards
+    assert "<b>" not in cards
+    assert "![" not in cards
+    assert "[C](" not in cards
+    assert "&lt;script>" in cards
+    assert "<script" not in written.html.read_text().replace("&lt;script", "")
+    for path in written.tables:
+        if path.suffix == ".csv":
+            with path.open(newline="") as stream:
+                cells = [cell for row in csv.reader(stream) for cell in row]
+            formulas = [cell for cell in cells if cell[:1] in "=+-@" and cell and not _is_number(cell)]
+            assert formulas == [], path.name
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def test_mitigation_methods_say_what_they_need_and_how_they_were_set(make_run: MakeRun, tmp_path: Path) -> None:
+    from fairsal_core.mitigation import METHODS
+    from fairsal_core.reports.tables import mitigation_table
+    from fairsal_core.settings import parse_config
+
+    names = ["jtt:lambdas=50.0", "rwg", "dfr"]
+    table = mitigation_table(parse_config({"mitigation": names})).set_index("variant")
+    assert list(table.index) == names
+    assert table.loc["jtt:lambdas=50.0", "needs"] == "target labels only"
+    assert table.loc["rwg", "learns from"] == "training faces and mitigation split"
+    assert "draws 10" in table.loc["dfr", "settings"]
+    assert list(table["what it does"]) == [METHODS[name].description for name in ("jtt", "rwg", "dfr")]
+    assert mitigation_table(parse_config({})).empty
 
 
 def test_a_model_card_names_its_file_and_checksum(make_run: MakeRun, tmp_path: Path) -> None:
@@ -211,7 +270,8 @@ def test_measured_attention_is_tabulated_and_judged(make_run: MakeRun, tmp_path:
     sanity = {"variant": "original", "seed": 0, "correlation": 0.412, "low": 0.38, "high": 0.44, "n": 32}
     write_json(folder / "about.json", {"explainer": "lrp", "method": "lrp", "sanity": sanity})
     pd.DataFrame({"face": []}).to_parquet(folder / "faces.parquet")
-    save_acceptance(run.path, Acceptance(gap_at_most=None, worst_cell_at_least=None, rrf_at_most=0.3))
+    seal_run(run.path)
+    save_acceptance(run.path, Acceptance(limits={"rrf": 0.3}))
     text = write_report(run, tmp_path / "out", faces=False).html.read_text()
     html5lib.HTMLParser(strict=True).parse(text)
     measured = tables_of(text)["Relevance metrics, with 95% intervals over faces"].set_index("variant")
@@ -228,6 +288,26 @@ def test_measured_attention_is_tabulated_and_judged(make_run: MakeRun, tmp_path:
     assert set(verdicts["general_mask@0.7"]) == {"– not measured"}
 
 
+def test_how_good_the_region_map_is_stands_below_the_numbers(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    rows = [("lrp", "region_map@0.7", "original", pd.NA, "rrf", "all", 0.5, 0.45, 0.55, 40, 0, None, None)]
+    table = pd.DataFrame(rows, columns=[*read_attention(run.path).columns])
+    table.astype({"seed": "Int64", "p_value": float}).to_parquet(run.path / "attention.parquet", index=False)
+    np.save(run.path / "mean_map.npy", np.zeros((49, 49), dtype=np.float32))
+    known = {"auc": 0.93, "auc_low": 0.9, "auc_high": 0.95, "bits": 0.4, "bits_low": 0.3, "bits_high": 0.5}
+    for auc, sentence in (
+        ({}, "tells Blond_Hair with an AUC of 0.93 [0.90, 0.95] (chance: 0.5), 0.40 bits [0.30, 0.50]."),
+        ({"auc": 0.6, "auc_low": 0.48}, "the map shows no place of Blond_Hair, and nothing is measured against it"),
+    ):
+        content = {"attribute": "Blond_Hair", **known, **auc, "faces": 200, "rarest": 30}
+        write_json(run.path / "region_quality.json", content)
+        seal_run(run.path)
+        text = write_report(run, tmp_path / "out", faces=False).html.read_text()
+        html5lib.HTMLParser(strict=True).parse(text)
+        assert sentence in text
+        assert "2 seeds were trained: this is about these networks" in text
+
+
 def test_changes_stand_in_one_row_a_variant(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run()
     written = write_report(run, tmp_path / "out", faces=False)
@@ -239,3 +319,124 @@ def test_changes_stand_in_one_row_a_variant(make_run: MakeRun, tmp_path: Path) -
         mine = shown[(shown["variant"] == row.variant) & (shown["test faces"] == faces)]
         column = f"|{row.group}|" if row.metric == "gap" else row.group
         assert mine[column].item().startswith(f"{row.change:+.2f}\n[{row.change_low:.2f},")
+
+
+RELEVANCE = "Relevance metrics, with 95% intervals over faces"
+FAIRNESS = "Worst cell and fairness differences between faces with and without the confounder, with 95% intervals"
+VERDICTS = "Every variant against the thresholds of this review"
+
+
+def measure_foreign_metrics(run: Run) -> None:
+    """Write what the registered metrics say into a run's results, and foreign ones' summaries beside a RRF."""
+    results_table(read_predictions(run.path), "Male", "Blond_Hair").to_parquet(
+        run.path / "results.parquet", index=False
+    )
+    rows = [
+        ("lrp", "parts", "original", pd.NA, "rrf", "all", 0.5, 0.45, 0.55, 40, 0, None, None),
+        ("lrp", "parts", "original", pd.NA, "peak_inside", "all", 0.7, 0.65, 0.75, 40, 0, None, None),
+        ("lrp", "parts", "original", pd.NA, "peak", "all", 3.0, 2.0, 4.0, 40, 0, None, None),
+        ("lrp", "parts", "balanced", pd.NA, "mean_fall", "all", 0.1, 0.05, 0.15, 40, 0, None, None),
+        ("lrp", "parts", "balanced", pd.NA, "fall_test", "all", 0.8, None, None, 40, 0, 1e-6, True),
+        ("lrp", "parts", "balanced", pd.NA, "det", "all", 0.2, None, None, 40, 0, 0.2, False),
+    ]
+    table = pd.DataFrame(rows, columns=[*read_attention(run.path).columns]).astype({"seed": "Int64"})
+    table.to_parquet(run.path / "attention.parquet", index=False)
+    seal_run(run.path)
+    save_acceptance(run.path, Acceptance(limits={"false_alarms": 0.2, "peak_inside": 0.9}))
+
+
+def test_foreign_metrics_are_reported(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run()
+    register(monkeypatch, METRICS, *FOREIGN)
+    measure_foreign_metrics(run)
+    written = write_report(run, tmp_path / "out", faces=False)
+    text = written.html.read_text()
+    html5lib.HTMLParser(strict=True).parse(text)
+    assert "RRF, HRF, MRR and peak inside fall, ADR, DIF, mean fall, RDDT and fall test rise, when" in text
+    relevance = tables_of(text)[RELEVANCE].set_index("variant")
+    assert [*relevance.columns] == [
+        *["explainer", "region of interest", "RRF", "peak inside", "n", "mean fall", "fall test"],
+    ]
+    assert relevance["peak inside"]["original"].split() == ["0.700", "[0.650,", "0.750]"]
+    assert relevance["fall test"]["balanced"] == "p = 1e-06, effect +0.80"
+    fairness = tables_of(text)[FAIRNESS]
+    assert [*fairness.columns][2:] == [
+        *["worst cell", "demographic parity difference", "equal opportunity difference", "equalized odds difference"],
+        *["impact ratio", "false alarms (women)"],
+    ]
+    stored = read_results(run.path)
+    pooled = stored[stored["seed"].isna() & stored["metric"].eq("false_alarms")]
+    assert [cell.split()[0] for cell in fairness["false alarms (women)"]] == [
+        f"{value:.2f}" for value in pooled["value"]
+    ]
+    verdicts = tables_of(text)[VERDICTS]
+    assert verdicts["criteria"].str.contains("peak inside").all()
+    assert verdicts["criteria"].str.contains(r"false alarms 0\.\d\d .*, limit 0\.2").all()
+    by_name = {path.name: path.read_text() for path in written.tables}
+    assert "peak inside" in by_name["attention.csv"]
+    assert "false alarms (women)" in by_name["fairness.tex"]
+    assert "false_alarms" in by_name["all_results.csv"]
+
+
+def test_what_is_no_longer_installed_is_reported_under_its_own_name(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    with monkeypatch.context() as patch:
+        register(patch, METRICS, *FOREIGN)
+        measure_foreign_metrics(run)
+    text = write_report(run, tmp_path / "out", faces=False).html.read_text()
+    assert "RRF, HRF and MRR fall, ADR, DIF and RDDT rise, when" in text
+    assert [*tables_of(text)[RELEVANCE].columns] == [
+        *["explainer", "variant", "region of interest", "RRF", "peak_inside", "n", "mean_fall", "fall_test"],
+    ]
+    assert [*tables_of(text)[FAIRNESS].columns][-1] == "false_alarms (women)"
+    verdicts = tables_of(text)[VERDICTS]
+    assert set(verdicts["verdict"]) == {"– not measured"}
+    assert verdicts["criteria"].str.contains("– false_alarms, limit 0.2: not measured").all()
+
+
+def test_the_data_card_says_how_the_faces_were_read_and_what_an_audit_found(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    run = make_run(data=str(folder))
+    subsets = read_json(run.path / "subsets.json")
+    write_json(run.path / "subsets.json", {**subsets, "notes": ["No split is given."], "without_label": 1234})
+    seal_run(run.path)
+    write_report(run, tmp_path / "before", faces=False)
+    before = (tmp_path / "before" / "report.html").read_text(encoding="utf-8")
+    assert "No split is given." in before
+    assert "1,234 faces without a label of target or confounder are left out." in before
+    assert "None was made" in before
+    about = {
+        "faces": 40,
+        "unreadable": {"count": 1},
+        "duplicates": {"exact": 2, "near": 3},
+        "leaks": {"pictures": {"count": 4}, "identities": {"count": 5}},
+        "disagreements": {"by_attribute": {"Male": 6}},
+        "missing": {"Male": 7},
+        "frame": {
+            "looked_at": 10,
+            "of": 40,
+            "no_face": {"count": 1, "low": 0.018, "high": 0.404},
+            "elsewhere": {"count": 0, "low": 0.0, "high": 0.278},
+            "pixels_away": 12.0,
+            "squeezed": False,
+        },
+        "groups": [{"Male": "yes", "train": 10, "val": 3, "test": 2}],
+        "target": "Male",
+        "correlations": [{"attribute": "Smiling", "measure": "phi", "value": -0.5, "faces": 40}],
+    }
+    keep_audit(folder, about)
+    write_report(run, tmp_path / "after", faces=False)
+    after = (tmp_path / "after" / "report.html").read_text(encoding="utf-8")
+    assert (
+        "unreadable pictures 1, groups of equal pictures 2, of nearly equal ones 3, pictures in two splits 4" in after
+    )
+    assert "persons in two splits 5, contradicting labels of one picture 6, missing labels 7" in after
+    assert (
+        "In 10 of 40 pictures, drawn at random, a face was looked for: none was found in 1 (10.0%, 95% interval"
+        in after
+    )
+    assert "Faces of each group in train, val, test: Male yes 10 / 3 / 2." in after
+    assert "Goes with Male most: Smiling φ = -0.50." in after

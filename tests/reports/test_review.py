@@ -47,7 +47,7 @@ def test_no_note_makes_a_run_that_is_gone(tmp_path: Path) -> None:
 
 def test_thresholds_come_back_and_begin_with_the_defaults(tmp_path: Path) -> None:
     assert read_acceptance(tmp_path) == Acceptance()
-    wanted = Acceptance(gap_at_most=0.05, worst_cell_at_least=None, rrf_at_most=0.4)
+    wanted = Acceptance(limits={"gap": 0.05, "rrf": 0.4})
     save_acceptance(tmp_path, wanted)
     assert read_acceptance(tmp_path) == wanted
     (tmp_path / "acceptance.json").write_text("{")

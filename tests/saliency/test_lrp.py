@@ -57,10 +57,13 @@ def test_biases_absorb_relevance_unless_they_are_left_out() -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_canonised_network_computes_the_same(name: str) -> None:
-    """Merging with batch norm's eps left in place is off by 5e-6 a layer; in double precision nothing else is."""
+    """Merging with batch norm's eps left in place is off by 5e-6 a layer; in double precision nothing else is.
+
+    In single precision the order of sums, another on every processor, is worth about 1e-6 over ResNet-18's depth.
+    """
     make, size = NETWORKS[name]
     network, batch = make(), images(2, size)
-    assert relative_drift(network, batch) < 1e-6
+    assert relative_drift(network, batch) < 3e-6
     assert relative_drift(network.double(), batch.double()) < 1e-13
 
 

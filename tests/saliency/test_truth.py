@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fairsal_core.classifiers import ClassifierTraining, predict_scores, train_classifier
-from fairsal_core.faces import FaceDataset, draw_face, part_roi
+from fairsal_core.classifiers import ClassifierTraining, TrainingTask, predict_scores, train_classifier
+from fairsal_core.drawing import draw_face
+from fairsal_core.faces import FaceDataset, part_roi
 from fairsal_core.faces.packing import IMAGE_SIZE
 from fairsal_core.metrics import magnitude, rank_correlation, rrf, summarise
 from fairsal_core.saliency import IntegratedGradientsSettings, explain
@@ -32,7 +33,7 @@ def hat_classifier() -> nn.Module:
     faces = [draw_face(0, index, {"Wearing_Hat": hat}).image for index in range(1, 49) for hat in (True, False)]
     images = np.stack([np.asarray(face.resize(size, Image.Resampling.BILINEAR)) for face in faces])
     settings = ClassifierTraining(epochs=6, batch_size=8, learning_rate=1e-3, learning_rate_decay=0.8, precision="fp32")
-    return train_classifier(images, np.tile([True, False], 48), settings, seed=0, device=torch.device("cpu"))
+    return train_classifier(TrainingTask(images, np.tile([True, False], 48), 0), settings, torch.device("cpu"))
 
 
 def test_relevance_lies_in_the_hat(

@@ -27,7 +27,7 @@ def images() -> torch.Tensor:
 
 
 def maps_for(scheme: str, count: int = 4) -> torch.Tensor:
-    shape = (HEIGHT, WIDTH) if scheme.startswith("general") else (count, HEIGHT, WIDTH)
+    shape = (HEIGHT, WIDTH) if SCHEMES[scheme].scope == "general" else (count, HEIGHT, WIDTH)
     return torch.rand(shape, generator=generator(2))
 
 
@@ -135,7 +135,7 @@ def test_rows_of_a_map_are_rows_of_the_image(images: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("scheme", ALL)
 def test_maps_of_the_wrong_shape(images: torch.Tensor, scheme: str) -> None:
-    other = {"general": "specific", "specific": "general"}[SCHEMES[scheme].scope]
+    other = next(name for name in ALL if SCHEMES[name].scope != SCHEMES[scheme].scope)
     with pytest.raises(FairsalError, match=rf"{scheme} needs maps of shape \("):
         apply_scheme(images, maps_for(other), scheme, 0.7)
     with pytest.raises(FairsalError, match="needs maps of shape"):

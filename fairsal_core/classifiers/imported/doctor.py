@@ -1,0 +1,289 @@
+"""The preprocessing doctor: whether a classifier is fed as it was taught, told on labelled faces before any audit.
+
+Feeding mistakes are silent: a network that wants BGR still answers for RGB, only worse. So the usual ways of feeding are
+tried one after another, and one that is better than what the manifest says, by an interval that leaves out 0, is named.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from fairsal_core.classifiers.imported.adapter import Adapter, prepare, two_logits
+from fairsal_core.classifiers.imported.manifest import Manifest, as_manifest, with_settings
+from fairsal_core.classifiers.imported.source import to_frames
+from fairsal_core.errors import FairsalError
+from fairsal_core.faces import FaceDataset
+from fairsal_core.metrics import Interval, auc_interval, roc_auc
+from fairsal_core.progress import Progress, silent
+from fairsal_core.tensors import IMAGENET_MEAN, IMAGENET_STD
+
+FACES = 200
+LEVEL = 0.95
+_CHANCE = 0.5
+LEAST = 20
+_BATCH = 50
+_CROPS = (1.0, 0.875, 0.75)
+_RANGES: Mapping[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
+    "values from 0 to 1": (1.0, (0.0,), (1.0,)),
+    "values from 0 to 255": (255.0, (0.0,), (1.0,)),
+    "values from -1 to 1 (mean and deviation 0.5)": (1.0, (0.5,), (0.5,)),
+    "ImageNet's mean and deviation": (1.0, IMAGENET_MEAN, IMAGENET_STD),
+    "values from 0 to 255 less ImageNet's mean": (255.0, tuple(255 * each for each in IMAGENET_MEAN), (1.0,)),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way of feeding, compared with the manifest's on the same faces.
+
+    Attributes
+    ----------
+    what : str
+        In words.
+    settings : dict
+        What to say for it, by the names of SETTINGS.
+    auc : float
+        Area under the ROC curve.
+    accuracy : float
+        At a score of one half.
+    gain : float
+        By how much the Brier score is smaller than the manifest's.
+    interval : Interval
+        Of the gain, over faces, at a level that allows for the number of trials.
+    better : bool
+        Whether the interval lies above 0, and the area is no smaller, and above one half for sure.
+    """
+
+    what: str
+    settings: dict[str, Any]
+    auc: float
+    accuracy: float
+    gain: float
+    interval: Interval
+    better: bool
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the doctor found.
+
+    Attributes
+    ----------
+    n : int
+        Faces.
+    auc, accuracy : float
+        Of the classifier as its manifest feeds it.
+    auc_interval : Interval
+        95%.
+    trials : tuple of Trial
+        Everything that was tried, best first.
+    """
+
+    n: int
+    auc: float
+    auc_interval: Interval
+    accuracy: float
+    trials: tuple[Trial, ...]
+
+    @property
+    def better(self) -> tuple[Trial, ...]:
+        """The trials that are better than what the manifest says, best first."""
+        return tuple(trial for trial in self.trials if trial.better)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What there is to say, most important first."""
+        low, high = self.auc_interval
+        about = f"AUC {self.auc:.3f} [{low:.3f}, {high:.3f}] on {self.n} faces"
+        if self.better:
+            best = self.better[0]
+            typed = " ".join(f"{key}={value}" for key, value in best.settings.items())
+            swapped = " Below one half, an AUC means swapped labels." if high < _CHANCE else ""
+            return (
+                f"Fed otherwise it is better: with {best.what} the Brier score falls by {best.gain:.3f} "
+                f"[{best.interval.low:.3f}, {best.interval.high:.3f}] and the AUC goes from {self.auc:.3f} to {best.auc:.3f} on "
+                f"{self.n} faces. Say {typed} if that is how it was trained.{swapped}",
+            )
+        if low <= _CHANCE:
+            return (
+                f"It tells these labels no better than chance ({about}), however it is fed: is it about another target?",
+            )
+        return (f"No other way of feeding it is better: {about}, {len(self.trials)} ways tried.",)
+
+
+def doctor_faces(
+    faces: FaceDataset, target: str, count: int = FACES, seed: int = 0
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return some faces (n, 128, 128, 3) and their labels (n,), half with the target where there are as many.
+
+    Raises
+    ------
+    FairsalError
+        If there is no such attribute, or a side of it has too few faces.
+    """
+    known = faces.with_label(target)
+    labels, generator = known.labels(target), np.random.default_rng(seed)
+    sides = [np.flatnonzero(labels == side) for side in (False, True)]
+    if min(map(len, sides)) < LEAST // 2:
+        raise FairsalError(
+            f"{len(sides[1])} faces with '{target}' and {len(sides[0])} without are too few to judge by: "
+            f"{LEAST // 2} of each at least."
+        )
+    rows = np.sort(np.concatenate([generator.permutation(side)[: count // 2] for side in sides]))
+    drawn = known.take(rows)
+    return drawn.images, drawn.labels(target)
+
+
+@torch.inference_mode()
+def examine(
+    classifier: Adapter, images: NDArray[np.uint8], labels: NDArray[np.bool_], progress: Progress = silent
+) -> Diagnosis:
+    """Try the usual ways of feeding a classifier on labelled faces.
+
+    Parameters
+    ----------
+    classifier : Adapter
+        In eval mode.
+    images : array, (N, 128, 128, 3) uint8
+        Faces.
+    labels : array, (N,) bool
+        Whether each has what the classifier's yes means.
+    progress : Progress
+        Called after each way; may raise to stop.
+
+    Returns
+    -------
+    Diagnosis
+        Of every way, with the interval of its gain over the manifest's.
+
+    Raises
+    ------
+    FairsalError
+        If there are too few faces, or of one label alone.
+
+    Notes
+    -----
+    The gain is the mean over faces of (s0 - y)^2 - (s1 - y)^2 (Brier 1950), s0 and s1 the two scores; its interval is
+    Student's at level 1 - 0.05 / number of ways (Bonferroni). A way is better only if it also ranks no worse, so that scores
+    that are merely flatter do not win.
+    """
+    if len(labels) < LEAST or len(set(labels.tolist())) < 2:
+        raise FairsalError(f"The doctor needs at least {LEAST} faces, with the target and without; got {len(labels)}.")
+    frames = to_frames(images)
+    ways = candidates(classifier.manifest)
+    base = _scores(classifier, classifier.manifest, frames)
+    auc = _auc(base, labels)
+    trials = []
+    for done, (what, settings, manifest) in enumerate(ways, start=1):
+        scores = 1 - base if "reverse" in settings else _scores(classifier, manifest, frames)
+        trials.append(_trial(what, settings, (base, scores), labels, len(ways)))
+        progress(done, len(ways), "feeding it in other ways")
+    interval = _interval(auc, labels)
+    # Below one half labels are swapped; that other feedings turn the answers round too is how an odd network may behave.
+    swapped = interval.high < _CHANCE
+    ranked = sorted(
+        trials, key=lambda trial: (swapped and "reverse" in trial.settings and trial.better, trial.gain), reverse=True
+    )
+    return Diagnosis(len(labels), auc, interval, _accuracy(base, labels), tuple(ranked))
+
+
+def candidates(manifest: Manifest) -> list[tuple[str, dict[str, Any], Manifest]]:
+    """Return the other ways of feeding a classifier: in words, as settings, as a manifest; those alike are left out."""
+    now = manifest.preprocessing
+    orders = ("RGB", "BGR") if now.channels != "grey" else ("grey",)
+    found: list[tuple[str, dict[str, Any]]] = [("the labels swapped", {"reverse": not manifest.outputs.reverse})]
+    for order in orders:
+        if order != now.channels:
+            found.append((f"channels in the order {order}", {"channels": order}))
+        for what, (scale, mean, std) in _RANGES.items():
+            if order == "grey":
+                mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
+            settings: dict[str, Any] = {"scale": scale, "mean": _text(mean), "std": _text(std)}
+            turned = {} if order == now.channels else {"channels": order}
+            found.append((what if not turned else f"{what}, {order}", {**settings, **turned}))
+    side = min(now.size)
+    for share in _CROPS:
+        whole = round(side / share)
+        told = "the whole frame" if share == 1 else f"the middle {share:.0%} of the frame"
+        found.append((told, {"resize": whole, "crop": side}))
+    return _differing(manifest, found)
+
+
+def _differing(
+    manifest: Manifest, found: list[tuple[str, dict[str, Any]]]
+) -> list[tuple[str, dict[str, Any], Manifest]]:
+    seen, kept = [manifest.preprocessing], []
+    for what, settings in found:
+        content = manifest.model_dump()
+        if "crop" in settings:
+            content["preprocessing"]["corner"] = None
+        try:
+            other = as_manifest(with_settings(content, settings))
+        except (FairsalError, ValidationError):
+            continue
+        fed = other.preprocessing
+        if "reverse" in settings or not any(_alike(fed, each) for each in seen):
+            seen.append(fed)
+            kept.append((what, settings, other))
+    return kept
+
+
+def _alike(one: Any, other: Any) -> bool:
+    def spelled(each: Any) -> tuple[Any, ...]:
+        mean, std = (tuple(values) * (each.depth // len(values)) for values in (each.mean, each.std))
+        # (x scale - mean) / std is what counts, however it is written.
+        slopes = [round(each.scale / deviation, 5) for deviation in std]
+        offsets = [round(middle / deviation, 5) for middle, deviation in zip(mean, std, strict=True)]
+        return each.resized, each.size, each.origin, each.channels, slopes, offsets
+
+    return spelled(one) == spelled(other)
+
+
+def _text(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)
+
+
+def _scores(classifier: Adapter, manifest: Manifest, frames: torch.Tensor) -> NDArray[np.float64]:
+    parts = []
+    for part in frames.split(_BATCH):
+        outputs = classifier.network(prepare(part, manifest.preprocessing))
+        parts.append(two_logits(outputs, manifest.outputs).softmax(dim=1)[:, 1])
+    scores: NDArray[np.float64] = torch.nan_to_num(torch.cat(parts), nan=0.5).double().numpy()
+    return scores
+
+
+def _trial(
+    what: str,
+    settings: dict[str, Any],
+    scores: tuple[NDArray[np.float64], NDArray[np.float64]],
+    labels: NDArray[np.bool_],
+    ways: int,
+) -> Trial:
+    from scipy.stats import t
+
+    before, after = scores
+    gains = (before - labels) ** 2 - (after - labels) ** 2
+    level = 1 - (1 - LEVEL) / ways
+    mean, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
+    reach = float(t.ppf((1 + level) / 2, len(gains) - 1)) * error
+    auc = _auc(after, labels)
+    better = mean - reach > 0 and auc >= _auc(before, labels) and _interval(auc, labels).low > _CHANCE
+    return Trial(what, settings, auc, _accuracy(after, labels), mean, Interval(mean - reach, mean + reach), better)
+
+
+def _interval(auc: float, labels: NDArray[np.bool_]) -> Interval:
+    return auc_interval(auc, int(labels.sum()), int((~labels).sum()))
+
+
+def _auc(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
+    return float(roc_auc(scores, labels))
+
+
+def _accuracy(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
+    return float(((scores > 0.5) == labels).mean())

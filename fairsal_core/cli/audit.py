@@ -1,0 +1,77 @@
+"""`audit`."""
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from fairsal_core.cli.options import add_data, source
+from fairsal_core.cli.outcome import Outcome, run_outcome
+from fairsal_core.cli.progress import tell_events
+from fairsal_core.cli.settings import add_settings, given_settings
+from fairsal_core.runs import RunFiles, load_run, read_content, run_here
+from fairsal_core.settings import AUDIT, AuditConfig, parse_audit
+
+# Named here, since the settings that they belong to import torch, which predictions alone do not need.
+_OF_CLASSIFIERS: dict[str, tuple[str | None, str]] = {
+    "subjects": (
+        "+",
+        "RUN:VARIANT of a finished experiment, with #SEED for another than its first; or the name or digest of an imported one",
+    ),
+    "schemes": ("*", "how regions are hidden, as SCHEME@QUANTILE; nothing for no check (default: general_mask@0.7)"),
+    "explainers": ("+", "explainers, as METHOD or METHOD:setting=value; none for none (default: lrp)"),
+    "explained_faces": (None, "test faces to explain, equally many of each cell (default: 64)"),
+    "roi": (None, "region of interest: auto, region_map@QUANTILE, preset, parts or x,y,width,height (default: auto)"),
+    "device": (None, "auto, cpu, cuda or cuda:1 (default: auto)"),
+}
+_OTHERWISE = ("data", "target", "confounder", "test_split", "seeds", "device")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument("--target", required=True, help="attribute that the classifier predicts")
+    parser.add_argument(
+        "--protected",
+        "--confounder",
+        dest="confounder",
+        required=True,
+        metavar="ATTRIBUTE",
+        help="attribute that it should not rely on, such as Male or race=Black",
+    )
+    parser.add_argument("--name", help="a name for the run")
+    parser.add_argument(
+        "--split", "--test-split", dest="split", default="test", choices=("test", "val", "train", "all"),
+        help="faces that are judged on: of a split, or of all",
+    )  # fmt: skip
+    add_settings(parser, AuditConfig, leave_out=_OTHERWISE)
+    own = parser.add_argument_group("classifiers", "instead of predictions, or beside them")
+    for name, (several, said) in _OF_CLASSIFIERS.items():
+        flags = [f"--{name.replace('_', '-')}", *(["--subject"] if name == "subjects" else [])]
+        own.add_argument(*flags, dest=name, nargs=several, metavar=name.upper(), default=argparse.SUPPRESS, help=said)
+
+
+def do(options: argparse.Namespace) -> Outcome:
+    given = given_settings(options, AuditConfig, leave_out=_OTHERWISE)
+    config = parse_audit(
+        {
+            **given,
+            "data": source(options.data),
+            "target": options.target,
+            "confounder": options.confounder,
+            "test_split": options.split,
+            **_of_subjects(vars(options)),
+        }
+    )
+    name = options.name or f"{config.target} × {config.confounder}, audit"
+    done = load_run(run_here(AUDIT, config.model_dump(mode="json"), name=name, listener=tell_events()))
+    outcome = run_outcome(done)
+    if not outcome.ok:
+        return outcome
+    notes = read_content(done.path, RunFiles(done.path).subsets)["notes"]
+    return replace(outcome, about={**outcome.about, "notes": notes}, shown="\n".join([*notes, "", outcome.shown]))
+
+
+def _of_subjects(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what was given about classifiers, as `SubjectAuditConfig` takes it."""
+    attention = {name: given[name] for name in ("explainers", "explained_faces", "roi") if name in given}
+    content: dict[str, Any] = {name: given[name] for name in ("subjects", "schemes", "device") if name in given}
+    return {**content, "attention": attention} if attention else content

@@ -1,0 +1,23 @@
+"""Options that several commands have."""
+
+import argparse
+from pathlib import Path
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add `--data`."""
+    parser.add_argument(
+        "--data", default="demo", help="'demo' for the drawn faces, or a folder of faces and their labels"
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+
+
+def source(data: str) -> str:
+    """Return the word `demo`, or a folder's whole path, which means the same to a worker started elsewhere."""
+    from fairsal_core.drawing import DEMO
+
+    return data if data == DEMO else str(Path(data).expanduser().resolve())

@@ -1,0 +1,33 @@
+"""What a command found."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command found, for machines and for people."""
+
+    about: dict[str, Any]
+    shown: str
+    ok: bool = True  # whether what was asked for was done: the exit status
+
+
+def run_outcome(run: Any) -> Outcome:
+    """Return what became of an experiment: its results, or why it has none."""
+    from fairsal_core.results import read_results, wide_results
+    from fairsal_core.runs import recorded_versions, standing
+
+    about = {"id": run.id, "folder": str(run.path), "state": run.status.state, "error": run.status.error}
+    if run.status.state != "finished":
+        reason = f": {run.status.error}" if run.status.error else ""
+        return Outcome(about, f"{run.id}: {run.status.state}{reason}", ok=False)
+    results = read_results(run.path)
+    made, versions = standing(run.path), recorded_versions(run.path)
+    computed_with = ", ".join(f"{name} {value}" for name, value in versions.items()) or "versions were not recorded"
+    table = wide_results(results).round(3).to_string(index=False)
+    return Outcome(
+        {**about, "made": made, "versions": versions, "results": json.loads(results.to_json(orient="records"))},
+        f"{table}\n\n{run.id}, {made} ({computed_with})\n-> {run.path}",
+    )

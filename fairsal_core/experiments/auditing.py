@@ -1,0 +1,305 @@
+"""An audit of predictions that somebody brings: the same tables as an experiment leaves, with nothing trained and no network."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.faces import (
+    CellCounts,
+    FaceDataset,
+    balanced_test,
+    equal_cells,
+    labels_digest,
+    list_faces,
+    undecodable_files,
+)
+from fairsal_core.files import write_json, write_parquet
+from fairsal_core.hashing import file_digest, hash_of
+from fairsal_core.home import cache_folder
+from fairsal_core.results import BROUGHT_COLUMNS, CLEAN, THRESHOLD, Brought, read_brought, results_table
+from fairsal_core.runs import JobProgress, RunFiles
+from fairsal_core.settings import ALL_SPLITS, ON_VALIDATION, AuditConfig
+from fairsal_core.versions import stage_versions, versions
+
+_DRAW_SEED = 0  # the test faces are those that experiments are judged on, where all of them have predictions
+_FEWEST_TO_CHOOSE = 20  # validation faces a cell, to choose a threshold by
+
+
+@dataclass(frozen=True)
+class BroughtAudit:
+    """Predictions, and the faces that they are judged on.
+
+    Attributes
+    ----------
+    config : AuditConfig
+        What was asked for.
+    faces : FaceDataset
+        The whole set, not packed.
+    brought : list of Brought
+        What each table says.
+    test : FaceDataset
+        What all models are judged on: equal cells of the faces of which all of them say something.
+    thresholds : dict
+        Model -> the score above which it says yes; those that bring their decisions have none.
+    notes : tuple of str
+        What does not fit and how decisions are made, one sentence each.
+    """
+
+    config: AuditConfig
+    faces: FaceDataset
+    brought: list[Brought]
+    test: FaceDataset
+    thresholds: dict[str, float]
+    notes: tuple[str, ...]
+
+    @property
+    def models(self) -> list[str]:
+        return [model for one in self.brought for model in one.models]
+
+    @property
+    def pool(self) -> FaceDataset:
+        """The faces that the test faces are drawn from, whether they have predictions or not."""
+        return _pool(self.config, self.faces)
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What an audit's tables say, for somebody to look at before it is made.
+
+    Attributes
+    ----------
+    brought : list of Brought
+        What each table says.
+    test, natural : dict
+        Faces of each cell: judged on, and as many as there are.
+    notes : tuple of str
+        What does not fit and how decisions are made, one sentence each.
+    """
+
+    brought: list[Brought]
+    test: dict[str, int]
+    natural: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def understand(config: AuditConfig, faces: FaceDataset) -> Understood:
+    """Return what an audit would be made of; raises FairsalError as `plan_brought` does."""
+    audit = plan_brought(config, faces)
+    test, natural = (
+        CellCounts.of(part, config.target, config.confounder).model_dump() for part in (audit.test, audit.pool)
+    )
+    return Understood(audit.brought, test, natural, audit.notes)
+
+
+def audit_brought(config: AuditConfig, run: Path, progress: JobProgress) -> None:
+    """Audit predictions that somebody brings, and leave the tables in a run's directory; raises as `plan_brought` does."""
+    progress.stage("faces", share=0.3)
+    audit = plan_brought(config, _listed(config, progress))
+    progress.stage("results", share=0.7)
+    write_audit(audit, run)
+    progress(1, 1, "Done")
+
+
+def _listed(config: AuditConfig, progress: JobProgress) -> FaceDataset:
+    """Return the faces of a set without a look into their files; those that are known not to decode are left out."""
+    faces = list_faces(config.data, progress)
+    broken = undecodable_files(faces, cache_folder())
+    return faces.take(np.flatnonzero(~faces.names.isin(list(broken)))) if broken else faces
+
+
+def plan_brought(config: AuditConfig, faces: FaceDataset) -> BroughtAudit:
+    """Return predictions with the faces that they can be judged on.
+
+    Raises
+    ------
+    FairsalError
+        If an attribute does not exist, a table cannot be understood, or a cell has no face of which all models say something.
+    """
+    for attribute in (config.target, config.confounder):
+        faces.labelled(attribute)  # one that does not exist is an error that names the nearest
+    brought = read_brought(config, faces)
+    predictions = _together(brought)
+    pool = _pool(config, faces)
+    covered, gaps = _covered(predictions, pool, config)
+    try:
+        test = balanced_test(covered, config.target, config.confounder, config.test_per_cell, seed=_DRAW_SEED)
+    except FairsalError as error:
+        raise _nothing_to_judge(config, len(covered), error) from error
+    thresholds, told = _thresholds(config, faces, predictions)
+    notes = (*(note for one in brought for note in one.notes), *gaps, *told)
+    return BroughtAudit(config, faces, brought, test, thresholds, notes)
+
+
+def _together(brought: list[Brought]) -> pd.DataFrame:
+    tables = [one.table for one in brought]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(BROUGHT_COLUMNS))
+
+
+def _pool(config: AuditConfig, faces: FaceDataset) -> FaceDataset:
+    """Return the faces to judge on as one split, the test split."""
+    chosen = faces if config.test_split == ALL_SPLITS else faces.in_split(config.test_split)
+    kinds = chosen.split.astype(object)
+    kinds[:] = "test"
+    return replace(chosen, split=kinds)
+
+
+def _covered(predictions: pd.DataFrame, pool: FaceDataset, config: AuditConfig) -> tuple[FaceDataset, list[str]]:
+    """Return the labelled faces of which every model says something, and a sentence for each model that leaves some out."""
+    usable = pool.with_label(config.target, config.confounder)
+    there = np.ones(len(usable), dtype=bool)
+    told = []
+    for model, part in predictions.groupby("model", sort=False):
+        said = usable.names.isin(part["face"])
+        missing = int((~said).sum())
+        if missing:
+            first = usable.names[np.flatnonzero(~said)[0]]
+            told.append(
+                f"{model} says nothing of {missing:,} of the {len(usable):,} {_called(config)} (such as {first}): left out."
+            )
+        there &= said
+    return usable.take(np.flatnonzero(there)), told
+
+
+def _called(config: AuditConfig) -> str:
+    return "faces" if config.test_split == ALL_SPLITS else f"faces of the {config.test_split} split"
+
+
+def _nothing_to_judge(config: AuditConfig, covered: int, error: FairsalError) -> FairsalError:
+    elsewhere = (
+        "" if config.test_split == ALL_SPLITS else " Other faces than those of a split are judged on with --split all."
+    )
+    if covered:
+        return FairsalError(f"{error}{elsewhere}")
+    return FairsalError(f"None of the {_called(config)} has a prediction of every model.{elsewhere}")
+
+
+def _thresholds(
+    config: AuditConfig, faces: FaceDataset, predictions: pd.DataFrame
+) -> tuple[dict[str, float], list[str]]:
+    """Return the threshold of each model that gives scores alone, and how each model comes to decisions, in sentences."""
+    found: dict[str, float] = {}
+    told = []
+    for model, part in predictions.groupby("model", sort=False):
+        if part["decision"].notna().all():
+            scores = "" if part["score"].notna().any() else "; it gives no scores, so 1 and 0 stand for them"
+            told.append(f"{model}: decisions as they were given{scores}.")
+            continue
+        if config.threshold == ON_VALIDATION:
+            found[str(model)], count = _chosen_threshold(config, faces, part)
+            how = f", which gives the highest accuracy over equal cells of {count:,} faces of the other held-out split"
+        else:
+            found[str(model)], how = float(config.threshold), ""
+        given = "where no decision is given, " if part["decision"].notna().any() else ""
+        told.append(f"{model}: {given}yes above a score of {found[str(model)]:.3g}{how}.")
+    return found, told
+
+
+def _chosen_threshold(config: AuditConfig, faces: FaceDataset, part: pd.DataFrame) -> tuple[float, int]:
+    """Return the threshold of the highest accuracy over equal cells of faces that are not tested on, and how many they are."""
+    from fairsal_core.mitigation import cuts  # brings torch, which nothing else here needs
+
+    split = "test" if config.test_split == "val" else "val"
+    scored = part[part["score"].notna()]
+    there = faces.in_split(split)
+    known = there.take(np.flatnonzero(there.names.isin(scored["face"]))).with_label(config.target, config.confounder)
+    per_cell = equal_cells(known, config.target, config.confounder)
+    if per_cell < _FEWEST_TO_CHOOSE:
+        raise FairsalError(
+            f"A threshold for {part['model'].iloc[0]} is chosen on at least {_FEWEST_TO_CHOOSE} faces of each cell of the {split} "
+            f"split, and {per_cell} have scores in the rarest: give it as a number, such as --threshold {THRESHOLD}."
+        )
+    chosen = balanced_test(known, config.target, config.confounder, per_cell, split=split, seed=_DRAW_SEED)
+    scores = scored.set_index("face")["score"].reindex(chosen.names).to_numpy(dtype=float)
+    candidates = cuts(scores)
+    right = ((scores[None, :] > candidates[:, None]) == chosen.labels(config.target)).mean(axis=1)
+    best = np.flatnonzero(right == right.max())
+    nearest = best[np.abs(candidates[best] - THRESHOLD).argmin()]
+    return float(candidates[nearest]), len(chosen)
+
+
+def judged_models(audit: BroughtAudit) -> Iterator[pd.DataFrame]:
+    """Give what each model says of the test faces, as `results_table` takes it."""
+    config, test = audit.config, audit.test
+    about = {
+        "evaluation": CLEAN,
+        "treated_by": "",
+        "seed": config.seeds[0],
+        "face": test.names,
+        "target": test.labels(config.target),
+        "confounder": test.labels(config.confounder),
+    }
+    together = _together(audit.brought)
+    # Only where it says something else than "score above 0.5" do tables carry a column of decisions.
+    decided = together["decision"].notna().any() or any(value != THRESHOLD for value in audit.thresholds.values())
+    for model, part in together.groupby("model", sort=False):
+        said = part.set_index("face").reindex(test.names)
+        scores = said["score"].where(said["score"].notna(), said["decision"]).to_numpy(dtype=float)
+        table = pd.DataFrame({"variant": str(model), **about, "score": scores.astype(np.float32)})
+        if decided:
+            above = (scores > audit.thresholds.get(str(model), THRESHOLD)).astype(float)
+            given = said["decision"].to_numpy(dtype=float)
+            table["decision"] = np.where(np.isfinite(given), given, above)
+        yield table
+
+
+def keep_brought(audit: BroughtAudit, files: RunFiles) -> str:
+    """Copy into a run what was brought, and return its digest."""
+    files.brought.mkdir(exist_ok=True)
+    digests = {}
+    for number, one in enumerate(audit.brought, start=1):
+        kept = files.brought / f"{number}-{one.file.name}"
+        shutil.copyfile(one.file, kept)
+        digests[one.file.name] = file_digest(kept)
+    return hash_of(digests)
+
+
+def write_audit(audit: BroughtAudit, run: Path) -> None:
+    """Write what an experiment leaves, of predictions: tables, counts, versions, and a copy of what was brought."""
+    files, config = RunFiles(run), audit.config
+    write_json(files.versions, {**versions(), **_provenance(audit), "predictions": keep_brought(audit, files)})
+    write_json(files.subsets, describe_audit(audit))
+    predictions = pd.concat(list(judged_models(audit)), ignore_index=True)
+    write_parquet(files.predictions, predictions)
+    write_parquet(files.results, results_table(predictions, config.target, config.confounder))
+
+
+def _provenance(audit: BroughtAudit) -> dict[str, str]:
+    attributes = (audit.config.target, audit.config.confounder)
+    return {
+        "device": audit.config.device,
+        "stages": stage_versions(),
+        "data": labels_digest(audit.faces, *attributes),
+        "test faces": labels_digest(audit.test, *attributes),
+    }
+
+
+def describe_audit(audit: BroughtAudit) -> dict[str, Any]:
+    """Return what `subsets.json` says: how many faces there are of each cell, what was brought, and what does not fit."""
+    config, faces = audit.config, audit.faces
+
+    def cells_of(part: FaceDataset) -> dict[str, int]:
+        return CellCounts.of(part, config.target, config.confounder).model_dump()
+
+    unlabelled = int((~faces.labelled(config.target, config.confounder)).sum())
+    natural = CellCounts.of(audit.pool, config.target, config.confounder)
+    return {
+        "faces": len(faces),
+        **({"without_label": unlabelled} if unlabelled else {}),
+        "notes": [*faces.notes, *audit.notes],
+        "available": cells_of(faces.in_split("train")),
+        "train": {},
+        "test": cells_of(audit.test),
+        "test_available": natural.model_dump(),
+        "phi": round(natural.phi, 4),
+        "brought": [
+            {"file": one.file.name, "columns": dict(one.columns), "models": one.models, "predictions": len(one.table)}
+            for one in audit.brought
+        ],
+        "thresholds": audit.thresholds,
+    }

@@ -1,0 +1,248 @@
+"""Intervals of weighted sums of accuracies over cells: a gap, a difference between groups, and what became of either.
+
+An interval has two sources of error, and takes each for what it is. *Faces*: every cell's accuracy has Wilson's interval, and those
+of the cells are put together by MOVER, the square-and-add of Newcombe (1998) and of Zou and Donner (2008). That holds for few faces
+and for accuracies near 1, and is never of zero width. Where several seeds judged the same faces, a cell is worth as many faces
+as its spread says, at least those that it has. *Seeds*: the sum differs from training to training; its mean over S of them has
+Student's interval with S - 1 degrees of freedom. What both count, the chance in a single answer, is taken out of the first.
+
+With one seed the interval is about these networks alone: nothing is known of others that the same recipe would give.
+`python -m benchmarks.coverage` tells how often they hold.
+
+References
+----------
+Newcombe (1998), *Interval estimation for the difference between independent proportions* (method 10), and *Improved confidence
+intervals for the difference between binomial proportions based on paired data* (method 10). Zou and Donner (2008), *Construction of
+confidence limits about effect measures*.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairsal_core.metrics.intervals import LEVEL, Hits, Interval, wilson
+
+Weights = NDArray[np.floating]
+_FEWEST_TO_SHARE = 5  # faces of a cell: of fewer, the chance in a single answer cannot be told from the rest
+
+
+class _Cell(NamedTuple):
+    """What the faces of one cell say of it: the mean, its ends, the variance of the mean, and how much of that is chance."""
+
+    mean: float
+    below: float
+    above: float
+    variance: float
+    chance: float
+
+
+def difference_interval(k1: int, n1: int, k2: int, n2: int, level: float = LEVEL) -> Interval:
+    """Return Newcombe's interval of k1/n1 - k2/n2, two independent proportions; (nan, nan) where one has no trial.
+
+    Examples
+    --------
+    >>> low, high = difference_interval(56, 70, 48, 80)
+    >>> round(low, 4), round(high, 4)
+    (0.0524, 0.3339)
+    """
+    if not n1 or not n2:
+        return Interval(math.nan, math.nan)
+    first, second = (wilson(k, n, level) for k, n in ((k1, n1), (k2, n2)))
+    p1, p2 = k1 / n1, k2 / n2
+    below = math.hypot(p1 - first.low, second.high - p2)
+    above = math.hypot(first.high - p1, p2 - second.low)
+    return Interval(max(p1 - p2 - below, -1.0), min(p1 - p2 + above, 1.0))
+
+
+def contrast_interval(hits: Hits, cells: NDArray[np.int64], weights: Weights, level: float = LEVEL) -> Interval:
+    """Return the interval of a weighted sum of the cells' rates.
+
+    Parameters
+    ----------
+    hits : array, (S, N) bool, or float in [0, 1]
+        Whatever is counted, for seed s and face n.
+    cells : array, (N,) int
+        Cell of each face.
+    weights : array, (C,)
+        Of each cell; 1 and 0 for one cell's rate, halves with both signs for a gap. A cell without faces has none.
+
+    Returns
+    -------
+    Interval
+        Within what the sum can be; (nan, nan) where a cell that counts has no faces.
+    """
+    counted = np.flatnonzero(weights)
+    parts = [np.asarray(hits[:, cells == cell], dtype=np.float64) for cell in counted]
+    if not all(part.size for part in parts):
+        return Interval(math.nan, math.nan)
+    quantile = _quantile(parts, level)
+    found = [_of_cell(part, quantile) for part in parts]
+    return _together(found, parts, weights[counted], level, span=(0.0, 1.0))
+
+
+def change_interval(
+    before: Hits, after: Hits, cells: NDArray[np.int64], weights: Weights, level: float = LEVEL
+) -> Interval:
+    """Return the interval of the change of a weighted sum, after minus before, by the same seeds on the same faces.
+
+    Parameters as for `contrast_interval`. What the two have in common on each face is taken into account.
+    """
+    counted = np.flatnonzero(weights)
+    firsts, seconds = (
+        [np.asarray(hits[:, cells == cell], dtype=np.float64) for cell in counted] for hits in (before, after)
+    )
+    if not all(part.size for part in firsts):
+        return Interval(math.nan, math.nan)
+    quantile = _quantile(firsts, level)
+    found = [_of_change(first, second, quantile) for first, second in zip(firsts, seconds, strict=True)]
+    changes = [second - first for first, second in zip(firsts, seconds, strict=True)]
+    return _together(found, changes, weights[counted], level, span=(-1.0, 1.0))
+
+
+def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
+    """Return the interval of a mean over faces, and over seeds where there are several.
+
+    Parameters
+    ----------
+    values : array, (S, N)
+        Of any size, for seed s and face n; NaN where there is none, but each face has one for some seed.
+
+    Returns
+    -------
+    Interval
+        Student's over faces and Student's over seeds, added in squares; (nan, nan) for fewer than two faces.
+    """
+    from scipy import stats
+
+    faces = values.shape[1]
+    if faces < 2:
+        return Interval(math.nan, math.nan)
+    variance, chance = _variance(np.nanmean(values, axis=0)), _chance(values) if np.isfinite(values).all() else 0.0
+    of_faces = float(stats.t.ppf((1 + level) / 2, faces - 1)) ** 2 * max(variance - chance, 0.1 * variance)
+    told = np.isfinite(values).any(axis=1)  # a seed may have no value at all
+    half = math.sqrt(of_faces + _between_seeds(np.nanmean(values[told], axis=1), level))
+    mean = float(np.nanmean(values))
+    return Interval(mean - half, mean + half)
+
+
+def size_of(interval: Interval) -> Interval:
+    """Return the interval of |x| for an interval of x: from 0 where that may have either sign.
+
+    Examples
+    --------
+    >>> size_of(Interval(-0.3, -0.1)), size_of(Interval(-0.05, 0.2))
+    (Interval(low=0.1, high=0.3), Interval(low=0.0, high=0.2))
+    """
+    low, high = sorted((abs(interval.low), abs(interval.high)))
+    return Interval(0.0 if interval.low <= 0 <= interval.high else low, high)
+
+
+def difference_of_sizes(before: float, first: Interval, after: float, second: Interval) -> Interval:
+    """Return the interval of the change from one size to another, from their own: as if nothing paired them."""
+    low = after - before - math.hypot(after - second.low, first.high - before)
+    high = after - before + math.hypot(second.high - after, before - first.low)
+    return Interval(max(low, -1.0), min(high, 1.0))
+
+
+def _quantile(parts: list[NDArray[np.float64]], level: float) -> float:
+    """Return the quantile of the cells' intervals: Student's, but for one cell that one network judged the normal's."""
+    from scipy import stats
+
+    if len(parts) == len(parts[0]) == 1:
+        return float(stats.norm.ppf((1 + level) / 2))
+    return float(stats.t.ppf((1 + level) / 2, max(sum(part.shape[1] - 1 for part in parts), 1)))
+
+
+def _of_cell(part: NDArray[np.float64], quantile: float) -> _Cell:
+    by_face = part.mean(axis=0)
+    mean, variance = float(by_face.mean()), _variance(by_face)
+    low, high = _score(mean, _worth(mean, variance, part), quantile)
+    return _Cell(mean, mean - low, high - mean, variance, _chance(part))
+
+
+def _of_change(first: NDArray[np.float64], second: NDArray[np.float64], quantile: float) -> _Cell:
+    one, other = _of_cell(first, quantile), _of_cell(second, quantile)
+    alike = _alike(first.mean(axis=0), second.mean(axis=0))
+    below = one.above**2 + other.below**2 - 2 * alike * one.above * other.below
+    above = one.below**2 + other.above**2 - 2 * alike * one.below * other.above
+    change = second - first
+    variance = _variance(change.mean(axis=0))
+    return _Cell(other.mean - one.mean, math.sqrt(max(below, 0)), math.sqrt(max(above, 0)), variance, _chance(change))
+
+
+def _together(
+    found: list[_Cell],
+    parts: list[NDArray[np.float64]],
+    weights: Weights,
+    level: float,
+    span: tuple[float, float],
+) -> Interval:
+    """Put cells together, add what seeds differ by, and keep to what the sum can be for rates within `span`."""
+    total = float(sum(weight * cell.mean for weight, cell in zip(weights, found, strict=True)))
+    below, above, variance, chance = (
+        float(sum(weight**2 * each for weight, each in zip(weights, column, strict=True)))
+        for column in (
+            [(cell.below if weight > 0 else cell.above) ** 2 for weight, cell in zip(weights, found, strict=True)],
+            [(cell.above if weight > 0 else cell.below) ** 2 for weight, cell in zip(weights, found, strict=True)],
+            [cell.variance for cell in found],
+            [cell.chance for cell in found],
+        )
+    )
+    of_faces = max(1 - chance / variance, 0.1) if variance > 0 else 1.0
+    by_seed = np.sum([weight * part.mean(axis=1) for weight, part in zip(weights, parts, strict=True)], axis=0)
+    of_seeds = _between_seeds(by_seed, level)
+    ends = [(weight * span[0], weight * span[1]) for weight in weights]
+    least, most = sum(map(min, ends)), sum(map(max, ends))
+    low, high = total - math.sqrt(of_faces * below + of_seeds), total + math.sqrt(of_faces * above + of_seeds)
+    return Interval(float(max(low, least)), float(min(high, most)))
+
+
+def _between_seeds(by_seed: NDArray[np.float64], level: float) -> float:
+    """Return the square of Student's half-width of a mean over seeds; 0 for one, of which nothing is known."""
+    seeds = len(by_seed)
+    if seeds < 2:
+        return 0.0
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + level) / 2, seeds - 1) ** 2 * by_seed.var(ddof=1) / seeds)
+
+
+def _variance(by_face: NDArray[np.float64]) -> float:
+    return float(by_face.var(ddof=1)) / len(by_face) if len(by_face) > 1 else 0.0
+
+
+def _worth(mean: float, variance: float, part: NDArray[np.float64]) -> float:
+    """Return how many independent faces a cell is worth: at least those it has, at most as many as answers were given."""
+    seeds, faces = part.shape
+    if variance <= 0 or not 0 < mean < 1:
+        return float(faces)
+    return float(np.clip(mean * (1 - mean) / variance, faces, seeds * faces))
+
+
+def _chance(part: NDArray[np.float64]) -> float:
+    """Return the part of a mean's variance that is neither the faces' nor the seeds': the interaction mean square over S N."""
+    seeds, faces = len(part), len(part[0])
+    if seeds < 2 or faces < _FEWEST_TO_SHARE:
+        return 0.0
+    rest = part - part.mean(axis=0) - part.mean(axis=1, keepdims=True) + part.mean()
+    return float((rest**2).sum()) / ((seeds - 1) * (faces - 1)) / (seeds * faces)
+
+
+def _alike(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return Newcombe's correlation of two answers to the same faces, held back a little for being estimated."""
+    faces = len(first)
+    spread = float(first.std() * second.std()) * faces**2
+    if not spread:
+        return 0.0
+    together = float(((first - first.mean()) * (second - second.mean())).mean()) * faces**2
+    return (max(together - faces / 2, 0.0) if together > 0 else together) / spread
+
+
+def _score(mean: float, n: float, quantile: float) -> tuple[float, float]:
+    """Return the ends of Wilson's score interval, for any n above 0."""
+    square = quantile**2
+    centre = (mean + square / (2 * n)) / (1 + square / n)
+    half = quantile / (1 + square / n) * math.sqrt(mean * (1 - mean) / n + square / (4 * n**2))
+    return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -1,0 +1,233 @@
+"""From predictions to the table of results: every number of every variant, clean and treated, with its interval."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.faces import CELLS, cell_name, group_name
+from fairsal_core.metrics import (
+    ACCURACY,
+    ALL_CELLS,
+    GAP,
+    METRICS,
+    OTHER_CELLS,
+    TARGET_CELLS,
+    Decisions,
+    Estimate,
+    GroupMetric,
+    Hits,
+    cell_numbers,
+    metrics_of,
+    subgroup_estimates,
+)
+from fairsal_core.results.checking import Kind, check_columns
+from fairsal_core.runs import RunFiles, is_there, read_table
+
+THRESHOLD = 0.5
+CLEAN, TREATED = "clean", "treated"
+PREDICTION_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "face", "target", "confounder", "score")
+EVALUATION_KEYS = ("variant", "evaluation", "treated_by")
+RESULT_COLUMNS = ("variant", "evaluation", "treated_by", "seed", "metric", "group", "value", "low", "high", "n")
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("variant", "evaluation", "treated_by", "metric", "group", "face"), "text"),
+    **dict.fromkeys(("value", "low", "high", "score"), "number"),
+    **dict.fromkeys(("seed", "n"), "whole number"),
+    **dict.fromkeys(("target", "confounder"), "flag"),
+}
+
+
+def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd.DataFrame:
+    """Return every metric per variant, evaluation and seed, and over all seeds.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        One row per variant, seed, evaluation and test face: `variant`, `seed`, `evaluation` ("clean" or "treated"),
+        `treated_by` (a general scheme, or ""), `face`, `target` (bool), `confounder` (bool), `score` (0 to 1);
+        and perhaps `decision`, see `positive`.
+    target, confounder : str
+        Attribute names, for naming the groups.
+
+    Returns
+    -------
+    DataFrame
+        Columns `RESULT_COLUMNS`, one row an estimate of every group metric in METRICS. `seed` is missing where all seeds are
+        taken together, `low` and `high` are the 95% interval, `n` counts test faces. For the metric "accuracy", `group` is
+        "all", a target group such as "men", or a cell such as "men with Blond_Hair"; for "gap" it is, for example,
+        "women - men"; for "worst_cell" the cell; for the fairness differences between faces with and without the
+        confounder, "all".
+    """
+    rows: list[dict[str, Any]] = []
+    for about, part in by_evaluation(predictions):
+        correct, cells, seeds = judged(part)
+        for index, seed in enumerate(seeds):
+            rows += [{**about, "seed": seed, **row} for row in _rows(correct[[index]], cells, target, confounder)]
+        rows += [{**about, "seed": pd.NA, **row} for row in _rows(correct, cells, target, confounder)]
+    return _as_results(rows)
+
+
+def natural_table(predictions: pd.DataFrame, target: str, confounder: str, prevalence: Sequence[int]) -> pd.DataFrame:
+    """Return accuracy and gap as a population would see them whose four cells are as common as `prevalence` says.
+
+    Same columns as `results_table`, over all seeds alone. The cells themselves are those of the equal-cell view.
+    """
+    weights = np.asarray(prevalence)
+    rows: list[dict[str, Any]] = []
+    for about, part in by_evaluation(predictions):
+        correct, cells, _ = judged(part)
+        estimates = subgroup_estimates(correct, cells, prevalence=weights)
+        rows += [{**about, "seed": pd.NA, **row} for row in _as_rows(estimates, target, confounder)]
+    return _as_results(rows)
+
+
+def read_results(run: Path) -> pd.DataFrame:
+    """Return the results of a finished run's directory.
+
+    Raises
+    ------
+    FairsalError
+        If it has none that can be read.
+    """
+    return _read_table(run, RunFiles(run).results, RESULT_COLUMNS)
+
+
+def read_predictions(run: Path) -> pd.DataFrame:
+    """Return the predictions of a finished run's directory, as `results_table` takes them.
+
+    Raises
+    ------
+    FairsalError
+        If it has none that can be read.
+    """
+    return _read_table(run, RunFiles(run).predictions, PREDICTION_COLUMNS)
+
+
+def read_validation(run: Path) -> pd.DataFrame | None:
+    """Return the predictions on the held-out split that is there to choose by; None where there was nothing to choose.
+
+    Raises
+    ------
+    FairsalError
+        If they cannot be read.
+    """
+    file = RunFiles(run).validation
+    return _read_table(run, file, PREDICTION_COLUMNS) if is_there(run, file) else None
+
+
+def _read_table(run: Path, file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    what = file.stem
+    try:
+        table = read_table(run, file)
+    except FileNotFoundError:
+        raise FairsalError(f"Run {run.name} has no {what}.") from None
+    check_columns(f"The {what} of run {run.name}", table, {column: _KINDS[column] for column in columns})
+    return table
+
+
+def over_all_seeds(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in which all seeds are taken together."""
+    return results[results["seed"].isna()]
+
+
+def accuracy_and_gap(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the paper's metrics: a group's name is then one number, as it is not among all metrics."""
+    return results[results["metric"].isin((ACCURACY, GAP))]
+
+
+def wide_results(results: pd.DataFrame, column: str = "value") -> pd.DataFrame:
+    """Return the table of De Coninck et al. (2024), one row per variant and evaluation, over all seeds.
+
+    Parameters
+    ----------
+    results : DataFrame
+        As from `results_table`.
+    column : str
+        What to fill it with: "value", "low", "high" or "n".
+
+    Returns
+    -------
+    DataFrame
+        Columns `variant`, `evaluation`, `treated_by`, then one per group: all, the two target groups, the gap, the cells.
+    """
+    pooled = over_all_seeds(accuracy_and_gap(results))
+    # Not pivot_table: it either drops rows or adds every combination of the three that never happened.
+    keys = ["variant", "evaluation", "treated_by", "group"]
+    by_group = pooled.set_index(keys)[column].unstack("group", sort=False)
+    names = list(dict.fromkeys(pooled["group"]))
+    gap = next(name for name in names if " - " in name)
+    groups = [name for name in names if name != gap]
+    return by_group[[*groups[:3], gap, *groups[3:]]].reset_index().rename_axis(columns=None)
+
+
+def gap_name(target: str) -> str:
+    """Return what the gap is the difference of, e.g. "women - men"."""
+    return f"{group_name(target, False)} - {group_name(target, True)}"
+
+
+def by_evaluation(predictions: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """Give variant, evaluation and what it is treated by, and the predictions of each."""
+    for keys, part in predictions.groupby(list(EVALUATION_KEYS), sort=False, observed=True):
+        yield dict(zip(EVALUATION_KEYS, map(str, keys), strict=True)), part
+
+
+def _as_results(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)).astype({"seed": "Int64"})
+
+
+def positive(predictions: pd.DataFrame) -> pd.Series:
+    """Return the probability of each row's decision "has the target": 0 or 1, unless thresholds are drawn.
+
+    `decision` holds it for classifiers that decide by thresholds of their own; for all others the score decides.
+    """
+    certain = (predictions["score"] > THRESHOLD).astype(float)
+    return predictions["decision"].fillna(certain) if "decision" in predictions else certain
+
+
+def judged(part: pd.DataFrame) -> tuple[Hits, NDArray[np.int64], list[int]]:
+    """Return correctness (S, N), bool or its probability, the cell of each face (N,), and the seeds."""
+    yes = positive(part)
+    by_seed = part.assign(correct=yes.where(part["target"].astype(bool), 1 - yes)).pivot(
+        index="face", columns="seed", values="correct"
+    )
+    if by_seed.isna().to_numpy().any():
+        raise FairsalError("The predictions are incomplete: not every seed has judged every test face.")
+    faces = part.drop_duplicates("face").set_index("face").loc[by_seed.index]
+    cells = cell_numbers(faces["target"].to_numpy(dtype=bool), faces["confounder"].to_numpy(dtype=bool))
+    correct = by_seed.to_numpy(dtype=np.float64).T
+    certain = bool(np.isin(correct, (0, 1)).all())
+    return correct.astype(bool) if certain else correct, cells, [int(seed) for seed in by_seed.columns]
+
+
+def _rows(correct: Hits, cells: NDArray[np.int64], target: str, confounder: str) -> Iterator[dict[str, Any]]:
+    decisions = Decisions(correct, cells)
+    estimates = [estimate for metric in metrics_of(GroupMetric) for estimate in metric.estimates(decisions)]
+    return _as_rows(estimates, target, confounder)
+
+
+def _as_rows(estimates: Iterable[Estimate], target: str, confounder: str) -> Iterator[dict[str, Any]]:
+    for estimate in estimates:
+        yield {
+            "metric": estimate.metric,
+            "group": group_of(estimate, target, confounder),
+            "value": estimate.value,
+            "low": estimate.interval.low,
+            "high": estimate.interval.high,
+            "n": estimate.n,
+        }
+
+
+def group_of(estimate: Estimate, target: str, confounder: str) -> str:
+    """Return what to call the faces that an estimate is about, e.g. "all" or "men with Blond_Hair"."""
+    metric = METRICS.get(estimate.metric)
+    if isinstance(metric, GroupMetric) and metric.about == "targets":
+        return gap_name(target)
+    if estimate.cells == ALL_CELLS:
+        return "all"
+    if estimate.cells in (TARGET_CELLS, OTHER_CELLS):
+        return group_name(target, estimate.cells == TARGET_CELLS)
+    return " and ".join(cell_name(target, confounder, CELLS[cell]) for cell in estimate.cells)

@@ -1,0 +1,59 @@
+"""Whether LRP of a network may be shown: what a map has to pass first, and what is shown where it does not."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.metrics import rank_correlation
+from fairsal_core.progress import Progress, silent
+from fairsal_core.saliency.base import ExplainerSettings
+from fairsal_core.saliency.explain import Images, explain
+
+INSTEAD = ("integrated_gradients", "occlusion")
+MOST_LOST = 0.05  # of the logit, the mean over faces
+MOST_ALIKE = 0.8  # rank correlation with the maps of random weights (Adebayo et al. 2018)
+_METHOD = "lrp_graph"
+
+
+def why_no_lrp(
+    network: nn.Module,
+    random: nn.Module,
+    images: Images,
+    targets: NDArray[np.integer],
+    settings: ExplainerSettings | None = None,
+    progress: Progress = silent,
+) -> str | None:
+    """Return why LRP of this network should not be shown, in one sentence; None where it may be.
+
+    Refused is a network that cannot be exported, whose export gives other logits, by 1e-4 of the largest, or that does
+    something without a rule; relevance that is not kept, mean |kept - 1| >= 0.05; and maps that would be much the same had
+    nothing been learned, a mean rank correlation of magnitudes >= 0.8 with those of random weights.
+
+    Parameters
+    ----------
+    network, random : torch.nn.Module
+        Images (N, 3, H, W) in [0, 1] to logits (N, C), and the same with random weights.
+    images, targets
+        As for `explain`: some faces, and the label of each whose logit is explained.
+    settings : LrpGraphSettings, optional
+        Its defaults if not given.
+    """
+    try:
+        learned = explain(network, images, targets, _METHOD, settings, progress)
+        unlearned = explain(random, images, targets, _METHOD, settings, progress)
+    except FairsalError as error:
+        return str(error)
+    lost = float(np.abs(learned.diagnostics["relevance_kept"] - 1).mean())
+    if not lost < MOST_LOST:
+        return f"LRP does not keep this network's relevance: {lost:.0%} of the logit comes or goes on the way to the pixels."
+    alike = rank_correlation(np.abs(learned.relevance), np.abs(unlearned.relevance))
+    comparable = alike[np.isfinite(alike)]
+    if not len(comparable):
+        return "LRP's maps of this network are the same everywhere."
+    if not comparable.mean() < MOST_ALIKE:
+        return (
+            "LRP's maps of this network show the face, not what was learned: with random weights they are much the same "
+            f"(rank correlation {comparable.mean():.2f})."
+        )
+    return None

@@ -1,0 +1,200 @@
+"""What a scan is of: the judgements of one classifier about faces, out of a finished run or a table, and the faces' attributes."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fairsal_core.errors import FairsalError, sentence, unknown_name
+from fairsal_core.faces import FaceDataset, list_faces
+from fairsal_core.files import MOST_TABLE, read_bounded, read_parquet
+from fairsal_core.results import CLEAN, THRESHOLD, positive, read_predictions
+from fairsal_core.runs import Run
+
+_FACE = ("face", "image", "image_id", "file", "file_name", "filename", "name", "path")
+_SCORE = ("score", "probability", "prob", "y_score", "y_prob")
+_DECISION = ("decision", "prediction", "predicted", "pred", "y_pred")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Which predictions of a run: those of one network, clean or treated."""
+
+    variant: str
+    seed: int
+    evaluation: str = CLEAN
+    treated_by: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it, e.g. "original, seed 0"."""
+        treated = f", faces treated by {self.treated_by}" if self.evaluation != CLEAN else ""
+        return f"{self.variant}, seed {self.seed}{treated}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a classifier said of faces.
+
+    Attributes
+    ----------
+    name, target : str
+        What to call it, and what it predicts.
+    faces : pandas.Index
+        The faces' names, each once.
+    yes : array, (N,)
+        The probability of saying "yes": 0 or 1, unless thresholds are drawn.
+    has : array, (N,) bool
+        Whether each face has the target.
+    """
+
+    name: str
+    target: str
+    faces: pd.Index
+    yes: NDArray[np.float64]
+    has: NDArray[np.bool_]
+
+    def only(self, names: set[str] | frozenset[str]) -> "Judged":
+        """Return what was said of these faces.
+
+        Raises
+        ------
+        FairsalError
+            If none of them was judged.
+        """
+        kept = self.faces.isin(list(names))
+        if not kept.any():
+            raise FairsalError(f"None of the {len(names):,} faces was judged by {self.name}.")
+        return Judged(self.name, self.target, self.faces[kept], self.yes[kept], self.has[kept])
+
+    @property
+    def wrong(self) -> NDArray[np.float64]:
+        """How probably each face is judged wrongly, (N,)."""
+        return np.where(self.has, 1 - self.yes, self.yes)
+
+
+def subjects_of(predictions: pd.DataFrame) -> list[Subject]:
+    """Return whose predictions a run left, in their order."""
+    keys = predictions[["variant", "seed", "evaluation", "treated_by"]].drop_duplicates()
+    return [
+        Subject(str(row.variant), int(str(row.seed)), str(row.evaluation), str(row.treated_by))
+        for row in keys.itertuples()
+    ]
+
+
+def judged_by(run: Run, subject: Subject | None = None) -> Judged:
+    """Return what one of a run's networks said; by default its first, of clean faces.
+
+    Raises
+    ------
+    FairsalError
+        If the run left no predictions, or none of that network.
+    """
+    target = _target(run.config, run.id)
+    predictions = read_predictions(run.path)
+    known = subjects_of(predictions)
+    if not known:
+        raise FairsalError(f"The predictions of run {run.id} are of no face.")
+    chosen = subject or next((each for each in known if each.evaluation == CLEAN), known[0])
+    if chosen not in known:
+        raise unknown_name(f"subject of run {run.id}", chosen.name, [each.name for each in known])
+    rows = predictions[
+        (predictions["variant"] == chosen.variant)
+        & (predictions["seed"] == chosen.seed)
+        & (predictions["evaluation"] == chosen.evaluation)
+        & (predictions["treated_by"] == chosen.treated_by)
+    ].drop_duplicates("face")
+    return Judged(
+        chosen.name,
+        target,
+        pd.Index(rows["face"].astype(str)),
+        positive(rows).to_numpy(dtype=np.float64),
+        rows["target"].to_numpy(dtype=bool),
+    )
+
+
+def judged_in(file: Path, faces: FaceDataset, target: str) -> Judged:
+    """Return what a table says of a set's faces: a column with their names, and one with scores or with decisions.
+
+    Raises
+    ------
+    FairsalError
+        If it cannot be read so.
+    """
+    table = _read(file)
+    face, score = _column(table, _FACE), _column(table, (*_DECISION, *_SCORE))
+    if face is None or score is None:
+        raise FairsalError(
+            f"{file} has the columns {', '.join(map(str, table.columns))}; needed are one with the faces' names "
+            f"({_FACE[0]}) and one with scores from 0 to 1 ({_SCORE[0]}) or decisions ({_DECISION[0]})."
+        )
+    values = pd.to_numeric(table[score].replace({"True": 1, "False": 0, True: 1, False: 0}), errors="coerce")
+    rows = pd.Series(values.to_numpy(dtype=np.float64), index=table[face].astype(str)).dropna()
+    rows = rows[~rows.index.duplicated()]
+    labelled = faces.with_label(target)
+    names = labelled.names[labelled.names.isin(rows.index)]
+    if not len(names):
+        raise FairsalError(
+            f"None of the {len(table):,} rows of {file} is about a face of '{faces.name}', such as {faces.names[0]}."
+        )
+    scores = rows.loc[names].to_numpy()
+    if scores.min() < 0 or scores.max() > 1:
+        raise FairsalError(
+            f"The scores in {file} lie from {scores.min():g} to {scores.max():g}; they have to be probabilities."
+        )
+    has = labelled.take(np.flatnonzero(labelled.names.isin(names))).labels(target)
+    return Judged(file.stem, target, names, (scores > THRESHOLD).astype(np.float64), has)
+
+
+def attributes_of(data: str | FaceDataset, judged: Judged) -> pd.DataFrame:
+    """Return the attributes of judged faces, in their order, without the target's column.
+
+    Raises
+    ------
+    FairsalError
+        If the set lacks some of the faces.
+    """
+    faces = data if isinstance(data, FaceDataset) else list_faces(data)
+    lacking = judged.faces.difference(faces.names)
+    if len(lacking):
+        raise FairsalError(
+            f"{len(lacking):,} of {len(judged.faces):,} judged faces are not in '{faces.name}' any more, such as {lacking[0]}."
+        )
+    column = faces.column_of(judged.target)
+    return faces.attributes.loc[judged.faces].drop(columns=column)
+
+
+def data_of(run: Run) -> str:
+    """Return the data that a run judged, as `list_faces` takes it."""
+    data = run.config.get("data")
+    if not isinstance(data, str) or not data:
+        raise FairsalError(f"The settings of run {run.id} do not say what data it is about.")
+    return data
+
+
+def _target(config: Mapping[str, Any], run: str) -> str:
+    target = config.get("target")
+    if not isinstance(target, str) or not target:
+        raise FairsalError(f"Run {run} predicts no attribute that could be scanned: it is of another kind.")
+    return target
+
+
+def _column(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
+    lowered = {str(column).strip().lower(): str(column) for column in table.columns}
+    return next((lowered[name] for name in names if name in lowered), None)
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        if file.suffix.lower() in (".parquet", ".pq"):
+            return read_parquet(file)
+        return pd.read_csv(io.BytesIO(read_bounded(file, MOST_TABLE)), sep=None, engine="python")
+    except FileNotFoundError:
+        raise FairsalError(f"There is no file {file}.") from None
+    except (OSError, ValueError) as error:
+        raise FairsalError(f"{file} cannot be read as a table ({sentence(error)[:120]}).") from error

@@ -1,0 +1,89 @@
+"""Without a column: faces of one predicted class that are looked at alike; naming such a cluster makes it a cohort."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from fairsal_core.pictures import colour_map, data_url, over_face
+from fairsal_core.regions import min_max
+from fairsal_core.scan import FEWEST_MAPS, Clusters, cluster_table, clusters_of
+from pages.components.scan.attention import Kept, kept_maps
+from pages.components.scan.faces import keep_as_cohort, show_faces
+from pages.components.scan.view import View
+from pages.components.shared.palette import COLOURS
+from pages.components.shared.told import in_one_sentence
+from pages.components.shared.words import plain
+
+
+@in_one_sentence("Clusters")
+def clusters_section(view: View) -> None:
+    """Show clusters of the relevance maps within a predicted class."""
+    st.subheader("What no column names")
+    kept = kept_maps(view)
+    if kept is None:
+        return
+    yes = st.segmented_control(
+        "Faces that are called",
+        [True, False],
+        default=True,
+        required=True,
+        key="cluster_class",
+        format_func=lambda said: view.judged.target if said else f"not {view.judged.target}",
+    )
+    chosen = np.flatnonzero(((view.judged.yes[kept.places] > 0.5) == yes) & (kept.maps.max(axis=(1, 2)) > 0))
+    if len(chosen) < FEWEST_MAPS:
+        st.info(f"The run keeps maps of {len(chosen)} such faces; clusters need {FEWEST_MAPS}.")
+        return
+    places = kept.places[chosen]
+    found = clusters_of(kept.maps[chosen])
+    if found.count == 1:
+        st.info("The maps of these faces do not fall into clusters: it looks at all of them alike.")
+        return
+    table = cluster_table(found, view.judged.wrong[places], view.attributes.iloc[places])
+    left, right = st.columns([2, 3])
+    with left:
+        st.plotly_chart(_scatter(found), width="stretch", key="cluster_embedding")
+    with right:
+        st.dataframe(table.round(2), hide_index=True, width="stretch", alt="Clusters of relevance maps")
+        st.caption(
+            "*error*: how often the cluster's faces are judged wrongly; *difference*: that less the error of the rest, with 95% "
+            "intervals. *enriched*: up to three attributes that are more common in it. Enriched in none is the find: nobody "
+            "named it."
+        )
+    number = int(st.selectbox("Cluster", range(found.count), key="cluster_number"))
+    _one(view, kept, chosen, found, number)
+
+
+def _one(view: View, kept: Kept, chosen: np.ndarray, found: Clusters, number: int) -> None:
+    members = np.flatnonzero(found.labels == number)
+    first, second = st.columns([1, 4])
+    mean = kept.maps[chosen[members]].mean(axis=0)
+    white = np.full((*mean.shape, 3), 255, np.uint8)
+    with first:
+        st.image(
+            data_url(over_face(colour_map(min_max(mean)), white)), width="stretch", alt=f"Mean map of cluster {number}"
+        )
+        st.caption("Mean of its maps")
+    with second:
+        st.caption("The faces nearest to it")
+        show_faces(view, kept.places[chosen[found.nearest(number, 6)]])
+    origin = f"cluster {number} of relevance maps, {view.subject.name}"
+    keep_as_cohort(view, kept.places[chosen[members]], plain(origin), key=f"cluster-{number}")
+
+
+def _scatter(found: Clusters) -> go.Figure:
+    figure = go.Figure()
+    for number in range(found.count):
+        points = found.embedding[found.labels == number]
+        colour = COLOURS[number % len(COLOURS)]
+        figure.add_scatter(
+            x=points[:, 0],
+            y=points[:, 1],
+            mode="markers",
+            name=f"cluster {number}",
+            marker={"color": colour, "size": 9},
+        )
+    figure.update_layout(height=320, margin={"l": 0, "r": 0, "t": 10, "b": 0}, legend={"orientation": "h"})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure

@@ -1,0 +1,166 @@
+"""Errors by column: one line a family of attributes, opened by choosing it; the faces behind it, and what to do next."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.scan import ALIKE, CANNOT_SAY, DIFFERS, FEWEST_FACES, MARGIN, Columns, by_family, columns_of
+from fairsal_core.settings import parse_config, preset_settings
+from pages.components.scan.faces import faces_of_row
+from pages.components.scan.view import View, scanned
+from pages.components.shared.data import sources
+from pages.components.shared.table_download import offer_table
+from pages.components.shared.told import in_one_sentence
+from pages.components.shared.words import plain
+from pages.components.training.form_state import clone_settings
+
+_SIGNS = {DIFFERS: "🔴 differs", ALIKE: f"🟢 {ALIKE}", CANNOT_SAY: "⚪ cannot say"}
+
+
+@in_one_sentence("Errors by column")
+def columns_section(view: View) -> None:
+    """Show by which attributes the errors differ, the most certain first."""
+    st.subheader("Errors by attribute")
+    depth = 2 if st.toggle("Also crossings of two", key="crossings", bind="query-params") else 1
+    table = scanned(view.key, depth, view)
+    _summary(table)
+    families = by_family(table)
+    leaders = pd.concat([family.iloc[:1] for family in families], ignore_index=True)
+    sizes = [len(family) for family in families]
+    chosen = st.dataframe(
+        _shown(leaders, view.judged.target, sizes),
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="single-row",
+        key="scan_rows",
+        alt="Attributes by how differently the classifier errs on them",
+    )
+    st.caption(
+        "*Difference*: the larger of the differences in true and in false positive rate between faces with the attribute and "
+        f"without, with its 95% interval. *n*: faces of the smallest of the four cells; below {FEWEST_FACES} nothing is said. "
+        f"*Needed*: how many that cell would need for a difference of {MARGIN:g} to be seen with 80% power. *p*: adjusted for "
+        "everything that was looked at (Benjamini and Hochberg). Attributes that come together are one line: choose it to open it."
+    )
+    offer_table(table, "All numbers", f"scan-{view.run.id}")
+    rows = chosen.selection.rows
+    if rows and rows[0] < len(families):
+        _opened(view, families[rows[0]])
+
+
+def _summary(table: pd.DataFrame) -> None:
+    counts = {verdict: int((table["verdict"] == verdict).sum()) for verdict in _SIGNS}
+    first = table.iloc[0]
+    if counts[DIFFERS]:
+        said = (
+            f"Errors differ by {counts[DIFFERS]} of {len(table)} attributes, most surely by **{plain(first['attribute'])}**: "
+            f"{first['value']:.2f} [{first['low']:.2f}, {first['high']:.2f}]."
+        )
+    else:
+        said = f"No difference in errors is shown by any of {len(table)} attributes."
+    st.markdown(
+        f"{said} {counts[ALIKE]} are shown to differ by less than {MARGIN:g}; of {counts[CANNOT_SAY]} these faces cannot say."
+    )
+
+
+def _shown(rows: pd.DataFrame, target: str, sizes: list[int] | None = None) -> pd.DataFrame:
+    names = rows["attribute"].tolist()
+    if sizes is not None:
+        names = [f"{name} +{size - 1}" if size > 1 else name for name, size in zip(names, sizes, strict=True)]
+    return pd.DataFrame(
+        {
+            "attribute": names,
+            "verdict": rows["verdict"].map(_SIGNS),
+            "difference": [_interval(row.value, row.low, row.high) for row in rows.itertuples()],
+            "p": [_p(value) for value in rows["adjusted_p"]],
+            "n": rows["n"],
+            "needed": rows["needed"].where(np.isfinite(rows["needed"].astype(float))),
+            "worst cell": [
+                f"{_cell_name(str(row.worst_cell), target)}: right {_interval(row.worst_value, row.worst_low, row.worst_high)}"
+                for row in rows.itertuples()
+            ],
+            "selection ratio": [
+                _interval(row.selection_ratio, row.selection_low, row.selection_high) for row in rows.itertuples()
+            ],
+        }
+    )
+
+
+def _cell_name(cell: str, target: str) -> str:
+    label, side = cell.split(" ")
+    return f"{target if label == 'target' else f'not {target}'}, {side}"
+
+
+def _interval(value: Any, low: Any, high: Any) -> str:
+    return "–" if pd.isna(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _p(value: float) -> str:
+    if value != value:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _opened(view: View, family: pd.DataFrame) -> None:
+    """Show the members of a family, the faces behind one of them, and what can be done with it."""
+    with st.container(border=True):
+        names = family["attribute"].tolist()
+        if len(names) > 1:
+            st.markdown(f"**{len(names)} attributes that come together on these faces**")
+            st.dataframe(
+                _shown(family, view.judged.target), hide_index=True, width="stretch", alt="Attributes of this family"
+            )
+        name = str(st.selectbox("Attribute", names, key="scan_member")) if len(names) > 1 else names[0]
+        row = family[family["attribute"] == name].iloc[0]
+        st.markdown(
+            f"**{plain(name)}**: true positive rate {_signed(row, 'true_positive')}, false positive rate "
+            f"{_signed(row, 'false_positive')}, with less without."
+            + (f" {row['missing']:,} faces have no label and are left out." if row["missing"] else "")
+        )
+        columns = columns_of(view.attributes)
+        if name in columns.names:
+            _next(view, name)
+            faces_of_row(view, name, *_cell(view, columns, row))
+
+
+def _signed(row: pd.Series, rate: str) -> str:
+    if pd.isna(row[f"{rate}_difference"]):
+        return "cannot be compared"
+    return f"{row[f'{rate}_difference']:+.2f} [{row[f'{rate}_low']:+.2f}, {row[f'{rate}_high']:+.2f}]"
+
+
+def _cell(view: View, columns: Columns, row: pd.Series) -> tuple[str, Any]:
+    """Return the name of a row's worst cell and which faces are in it."""
+    place = columns.names.index(row["attribute"])
+    label, side = str(row["worst_cell"]).split(" ")
+    cell = _cell_name(str(row["worst_cell"]), view.judged.target)
+    has = columns.has[:, place] if side == "with" else columns.known[:, place] & ~columns.has[:, place]
+    return f"{cell} {row['attribute']}", has & (view.judged.has == (label == "target"))
+
+
+def _next(view: View, name: str) -> None:
+    """Offer to train against it, and to look where it lives."""
+    with st.container(horizontal=True):
+        if st.button("Use as confounder", icon=":material/model_training:", help="Fills the form on Training."):
+            _fill_training(view, name)
+        st.page_link(
+            "pages/attribution.py",
+            label="Hide it: see where it lives, and what a scheme would hide",
+            icon=":material/location_searching:",
+            query_params={"attribute": name, "quantile": "0.7"},
+        )
+
+
+def _fill_training(view: View, name: str) -> None:
+    content = {**preset_settings("demo"), "target": view.judged.target, "confounder": name}
+    if view.data in sources():
+        content["data"] = view.data
+    try:
+        clone_settings(parse_config(content))
+    except FairsalError as error:
+        st.error(plain(error))
+        return
+    st.switch_page("pages/training.py")

@@ -1,0 +1,107 @@
+"""Planted mistakes of feeding: each is found, and a classifier that is fed rightly is left in peace."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fairsal_core.classifiers.imported.adapter import Adapter, prepare
+from fairsal_core.classifiers.imported.doctor import candidates, doctor_faces, examine
+from fairsal_core.classifiers.imported.manifest import Manifest, as_manifest, with_settings
+from fairsal_core.classifiers.imported.source import to_frames
+from fairsal_core.errors import FairsalError
+from tests.helpers import faces_in_memory
+
+RIGHT = {"resize": 32, "crop": 32, "mean": "0.485,0.456,0.406", "std": "0.229,0.224,0.225"}
+MISTAKES = {
+    "BGR": {"channels": "BGR"},
+    "0 to 255": {"scale": 255, "mean": 0, "std": 1},
+    "wrong mean and deviation": {"mean": 0, "std": 1},
+    "swapped labels": {"reverse": True},
+    "wrong crop": {"resize": 64, "crop": 32},
+}
+
+
+def images(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Squares whose upper border is a little redder, or a little less red, than the rest."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % 2 == 0
+    pixels = generator.normal(120, 30, (count, 128, 128, 3)) + generator.normal(0, 30, (count, 1, 1, 3))
+    strength = generator.normal(24, 10, count) * np.where(labels, 1, -1)
+    pixels[:, :32, :, 0] += strength[:, None, None]
+    return np.clip(pixels, 0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def taught() -> Adapter:
+    """A small network that learned these squares."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 6, 8, stride=8), nn.ReLU(), nn.Flatten(), nn.Linear(96, 2))
+    classifier = Adapter(network, manifest())
+    pixels, labels = images(600, 1)
+    frames, wanted = prepare(to_frames(pixels), classifier.manifest.preprocessing), torch.from_numpy(labels).long()
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.1)
+    for _ in range(150):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(network(frames), wanted).backward()
+        optimiser.step()
+    return classifier.eval()
+
+
+def manifest(**said: object) -> Manifest:
+    return as_manifest(with_settings({"format": "torchvision", "weights": "a"}, {**RIGHT, **said}))
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_planted_mistake_is_found(taught: Adapter, mistake: str) -> None:
+    found = examine(Adapter(taught.network, manifest(**MISTAKES[mistake])).eval(), *images(200, 2))
+    assert found.better, found.sentences
+    low, high = found.better[0].interval
+    assert 0 < low < found.better[0].gain < high
+    assert found.better[0].auc > 0.85 and "Say " in found.sentences[0]
+
+
+def test_what_is_fed_rightly_is_left_in_peace(taught: Adapter) -> None:
+    found = examine(taught, *images(200, 2))
+    assert not found.better
+    assert found.auc > 0.9 and "No other way" in found.sentences[0]
+
+
+def test_what_knows_nothing_is_told_so(taught: Adapter) -> None:
+    pixels, labels = images(200, 2)
+    shuffled = np.random.default_rng(0).permutation(labels)
+    assert "no better than chance" in examine(taught, pixels, shuffled).sentences[0]
+
+
+def test_swapped_labels_are_called_that(taught: Adapter) -> None:
+    sentence = examine(Adapter(taught.network, manifest(reverse=True)).eval(), *images(200, 2)).sentences[0]
+    assert "swapped labels" in sentence and "reverse=False" in sentence
+
+
+def test_no_way_is_tried_twice_nor_what_is_there_already() -> None:
+    in_bytes = {"scale": 255, "mean": "123.675,116.28,103.53", "std": "58.395,57.12,57.375"}
+    ways = {what for what, _, _ in candidates(manifest())}
+    assert ways == {what for what, _, _ in candidates(manifest(**in_bytes))}  # the same, written otherwise
+    assert "ImageNet's mean and deviation" not in ways and "the whole frame" not in ways
+    assert len(candidates(manifest())) == len(ways)
+    assert all("BGR" not in what for what, _, _ in candidates(manifest(channels="grey", mean=0.5, std=0.5)))
+
+
+def test_faces_are_drawn_of_both_sides() -> None:
+    labels = np.arange(300) < 40
+    faces = faces_in_memory({"Smiling": labels}, images=np.zeros((300, 128, 128, 3), np.uint8))
+    pixels, chosen = doctor_faces(faces, "Smiling")
+    assert (len(pixels), int(chosen.sum())) == (140, 40)
+    with pytest.raises(FairsalError, match="too few"):
+        doctor_faces(
+            faces_in_memory({"Smiling": np.arange(300) < 5}, images=np.zeros((300, 128, 128, 3), np.uint8)), "Smiling"
+        )
+
+
+def test_too_few_faces_are_one_sentence(taught: Adapter, tmp_path: Path) -> None:
+    pixels, labels = images(10, 0)
+    with pytest.raises(FairsalError, match="at least 20 faces"):
+        examine(taught, pixels, labels)

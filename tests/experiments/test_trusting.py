@@ -1,0 +1,99 @@
+"""What takes LRP's place, and why, is said; where LRP may be shown it stays."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fairsal_core.classifiers import Subject
+from fairsal_core.experiments.trusting import trusted_choices
+from fairsal_core.progress import silent
+from fairsal_core.saliency import LrpGraphSettings
+from fairsal_core.settings import ExplainerChoice
+from tests.helpers import noise_images
+from tests.saliency.networks import looks_at, small_network
+
+FACES = (noise_images(3, size=32), np.array([1, 0, 1]))
+
+
+class Cumulative(nn.Module):
+    """Its sums so far have no rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.last = nn.Linear(3, 2)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        logits: Tensor = self.last(pictures.mean(dim=(2, 3)).cumsum(dim=1))
+        return logits
+
+
+class Unbiased(nn.Module):
+    """A sum whose parts cancel but for a bias: the epsilon rule has nothing to share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(3, 2)
+        nn.init.zeros_(self.last.weight)
+        nn.init.ones_(self.last.bias)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        logits: Tensor = self.last(pictures.mean(dim=(2, 3)))
+        return logits
+
+
+def subject(
+    load: Callable[[], nn.Module], untrained: Callable[[], nn.Module], architecture: str = "foreign"
+) -> Subject:
+    return Subject("theirs", 0, architecture, "digest", load, lambda seed: untrained())
+
+
+def trusted(method: str, *subjects: Subject) -> tuple[list[str], str]:
+    choice = ExplainerChoice.model_validate(method)
+    choices, words = trusted_choices(choice, subjects, FACES, torch.device("cpu"), silent)
+    return [each.name for each in choices], words
+
+
+def test_what_is_no_lrp_stays() -> None:
+    assert trusted("gradient", subject(Cumulative, Cumulative)) == (["gradient"], "")
+
+
+def test_lrp_of_registered_classifiers_is_zennits() -> None:
+    never = subject(Cumulative, Cumulative, "three_conv")
+    assert trusted("lrp", never) == (["lrp"], "")
+
+
+@pytest.mark.parametrize("method", ["lrp", "lrp_graph"])
+def test_of_others_it_goes_by_the_graph(method: str) -> None:
+    theirs = subject(small_network, lambda: small_network(seed=5))
+    choice = ExplainerChoice.model_validate(f"{method}:epsilon=1e-5")
+    choices, words = trusted_choices(choice, [theirs], FACES, torch.device("cpu"), silent)
+    assert ([each.method for each in choices], words) == (["lrp_graph"], "")
+    assert choices[0].settings == LrpGraphSettings(epsilon=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("learned", "random", "why"),
+    [
+        (Cumulative, Cumulative, "LRP has no rule for the operation 'cumsum'"),
+        (Unbiased, Unbiased, "LRP does not keep this network's relevance: 100% of the logit"),
+        (small_network, small_network, "with random weights they are much the same .rank correlation 1.00"),
+        (
+            lambda: looks_at((slice(0, 4), slice(0, 4))),
+            lambda: looks_at((slice(0, 0), slice(0, 0))),
+            "LRP",
+        ),
+    ],
+)
+def test_where_it_cannot_be_trusted_others_take_its_place(
+    learned: Callable[[], nn.Module], random: Callable[[], nn.Module], why: str
+) -> None:
+    names, words = trusted("lrp", subject(small_network, lambda: small_network(5), "one"), subject(learned, random))
+    assert names == ["integrated_gradients", "occlusion"]
+    assert words.startswith("lrp_graph is left out for theirs. LRP")
+    assert words.endswith("integrated_gradients and occlusion are shown instead.")
+    assert re.search(why, words)

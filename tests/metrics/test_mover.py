@@ -1,0 +1,152 @@
+"""Intervals of weighted sums of cells: against Newcombe's own figures, their plain forms, and by how often they hold."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+from fairsal_core.metrics.intervals import Interval, wilson
+from fairsal_core.metrics.mover import (
+    change_interval,
+    contrast_interval,
+    difference_interval,
+    difference_of_sizes,
+    size_of,
+)
+
+GAP = np.array([-0.5, -0.5, 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        # Newcombe (1998), table II, method 10.
+        ((56, 70, 48, 80), (0.0524, 0.3339)),
+        ((9, 10, 3, 10), (0.1705, 0.8090)),
+        ((6, 7, 2, 7), (0.0582, 0.8062)),
+        ((5, 56, 0, 29), (-0.0381, 0.1926)),
+        ((0, 10, 0, 20), (-0.1611, 0.2775)),
+        ((10, 10, 0, 10), (0.6075, 1.0)),
+    ],
+)
+def test_newcombes_examples(counts: tuple[int, int, int, int], expected: tuple[float, float]) -> None:
+    assert difference_interval(*counts) == pytest.approx(expected, abs=6e-5)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.data())
+def test_a_difference_is_never_of_zero_width_and_within_what_it_can_be(n1: int, n2: int, data: st.DataObject) -> None:
+    k1, k2 = data.draw(st.integers(0, n1)), data.draw(st.integers(0, n2))
+    low, high = difference_interval(k1, n1, k2, n2)
+    assert -1 <= low <= k1 / n1 - k2 / n2 <= high <= 1
+    assert low < high
+    assert difference_interval(k2, n2, k1, n1) == pytest.approx((-high, -low))
+
+
+def test_without_trials_there_is_none() -> None:
+    assert all(math.isnan(end) for end in difference_interval(0, 0, 1, 2))
+
+
+def one_network(*counts: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Answers of one network: (right, faces) of each cell."""
+    hits = np.concatenate([np.arange(n) < k for k, n in counts])[None]
+    return hits, np.repeat(np.arange(len(counts)), [n for _, n in counts])
+
+
+def test_one_cell_of_one_network_is_wilsons() -> None:
+    hits, cells = one_network((45, 50), (3, 12))
+    assert contrast_interval(hits, cells, np.array([1.0, 0.0])) == pytest.approx(wilson(45, 50))
+    assert contrast_interval(hits, cells, np.array([0.0, 1.0])) == pytest.approx(wilson(3, 12))
+
+
+def test_two_cells_are_newcombes_with_students_quantile() -> None:
+    """By hand, from the ends that each cell has; with many faces Student's quantile is the normal's."""
+    hits, cells = one_network((5600, 7000), (4800, 8000))
+    found = contrast_interval(hits, cells, np.array([1.0, -1.0]))
+    assert found == pytest.approx(difference_interval(5600, 7000, 4800, 8000), abs=1e-5)
+
+
+def slow_contrast(hits: NDArray[np.bool_], cells: NDArray[np.int64], weights: NDArray[np.float64]) -> Interval:
+    """The same, step by step, for several seeds."""
+    seeds = len(hits)
+    faces = [int((cells == cell).sum()) for cell in range(len(weights))]
+    quantile = stats.t.ppf(0.975, sum(n - 1 for n in faces))
+    below = above = variance = chance = total = 0.0
+    for cell, weight in enumerate(weights):
+        part = hits[:, cells == cell].astype(float)
+        n = part.shape[1]
+        mean = sum(part[s, f] for s in range(seeds) for f in range(n)) / seeds / n
+        by_face = [sum(part[:, f]) / seeds for f in range(n)]
+        of_faces = sum((each - mean) ** 2 for each in by_face) / (n - 1) / n
+        worth = min(max(mean * (1 - mean) / of_faces, n), seeds * n)
+        root = quantile * math.sqrt(mean * (1 - mean) / worth + quantile**2 / 4 / worth**2)
+        low = (mean + quantile**2 / 2 / worth - root) / (1 + quantile**2 / worth)
+        high = (mean + quantile**2 / 2 / worth + root) / (1 + quantile**2 / worth)
+        rest = sum((part[s, f] - by_face[f] - part[s].mean() + mean) ** 2 for s in range(seeds) for f in range(n))
+        total += weight * mean
+        below += weight**2 * ((mean - low) if weight > 0 else (high - mean)) ** 2
+        above += weight**2 * ((high - mean) if weight > 0 else (mean - low)) ** 2
+        variance += weight**2 * of_faces
+        chance += weight**2 * rest / ((seeds - 1) * (n - 1)) / (seeds * n)
+    sums = [sum(weights[c] * hits[s, cells == c].mean() for c in range(len(weights))) for s in range(seeds)]
+    between = stats.t.ppf(0.975, seeds - 1) ** 2 * np.var(sums, ddof=1) / seeds
+    share = max(1 - chance / variance, 0.1)
+    return Interval(total - math.sqrt(share * below + between), total + math.sqrt(share * above + between))
+
+
+def test_several_seeds_against_the_same_step_by_step() -> None:
+    generator = np.random.default_rng(3)
+    cells = np.repeat(np.arange(4), (20, 30, 25, 40))
+    difficulty = generator.normal(size=len(cells))
+    hits = generator.normal(size=(5, len(cells))) + difficulty > -1
+    assert contrast_interval(hits, cells, GAP) == pytest.approx(slow_contrast(hits, cells, GAP))
+
+
+def test_the_same_network_twice_may_still_differ_on_other_faces() -> None:
+    hits, cells = one_network((9, 10), (5, 10), (10, 10), (8, 10))
+    for weights in (GAP, np.array([1.0, 0, 0, 0])):
+        low, high = change_interval(hits, hits, cells, weights)
+        assert low < 0 < high
+
+
+def test_a_cell_without_faces_says_nothing() -> None:
+    hits, cells = one_network((9, 10), (0, 0), (10, 10), (8, 10))
+    assert all(math.isnan(end) for end in contrast_interval(hits, cells, GAP))
+    assert all(math.isnan(end) for end in change_interval(hits, hits, cells, GAP))
+    assert contrast_interval(hits, cells, np.array([1.0, 0, 0, 0])).low > 0.5
+
+
+def test_sizes() -> None:
+    assert size_of(Interval(-0.3, 0.1)) == (0.0, 0.3)
+    low, high = difference_of_sizes(0.5, Interval(0.4, 0.6), 0.2, Interval(0.0, 0.3))
+    assert (low, high) == pytest.approx((-0.3 - math.hypot(0.2, 0.1), -0.3 + math.hypot(0.1, 0.1)))
+
+
+SEED_SD = 0.1
+
+
+def answers(
+    generator: np.random.Generator, faces: int, seeds: int, accuracy: float, hard: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Answers of networks whose accuracy goes up and down together in two cells, against the other two."""
+    effect = generator.normal(0, SEED_SD, seeds) if seeds > 1 else np.zeros(1)
+    right = np.clip(accuracy + np.outer(effect, np.repeat([-1, -1, 1, 1], faces)), 0.001, 0.999)
+    return np.asarray((hard + generator.normal(size=right.shape)) / math.sqrt(2) < stats.norm.ppf(right))
+
+
+@pytest.mark.parametrize(("faces", "seeds"), [(10, 1), (50, 1), (20, 3), (50, 5)])
+def test_they_hold_as_often_as_they_say(faces: int, seeds: int) -> None:
+    """Of 300 experiments 95% hold, give or take what 300 tell; a percentile bootstrap held in 70% with 3 seeds."""
+    generator, cells = np.random.default_rng(faces), np.repeat(np.arange(4), faces)
+    gaps = changes = 0
+    for _ in range(300):
+        hard = generator.normal(size=len(cells))
+        before, after = (answers(generator, faces, seeds, 0.8, hard) for _ in range(2))
+        gap, change = contrast_interval(before, cells, GAP), change_interval(before, after, cells, GAP)
+        gaps += gap.low <= 0 <= gap.high
+        changes += change.low <= 0 <= change.high
+    assert 0.91 <= gaps / 300 <= 1
+    assert 0.91 <= changes / 300 <= 1

@@ -1,0 +1,81 @@
+"""The Scan page: errors by attribute, cohorts, and what leads on from them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fairsal_core.faces import FaceDataset
+from fairsal_core.runs import Run, load_run
+from fairsal_core.scan import kept_scan, list_cohorts, read_cohort, save_cohort
+from tests.pages.conftest import OpenPage, texts
+from tests.scan.conftest import MakeRun, make_run
+
+__all__ = ["make_run"]
+
+
+@pytest.fixture
+def run(make_run: MakeRun, home: Path, drawn_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A finished run whose original errs by Eyeglasses, on faces that are on offer."""
+    monkeypatch.setenv("FAIRSAL_DATA_ROOTS", str(drawn_folder))
+    return make_run()
+
+
+def test_without_a_run_the_page_says_where_to_get_one(open_page: OpenPage) -> None:
+    app = open_page("scan")
+    assert "No finished run has predictions yet" in texts(app)
+
+
+def test_what_differs_is_named_first(open_page: OpenPage, run: Run) -> None:
+    app = open_page("scan", run=run.id)
+    assert "most surely by **Eyeglasses**" in texts(app)
+    first = app.dataframe[0].value
+    assert first["attribute"][0].startswith("Eyeglasses") and "differs" in first["verdict"][0]
+    app.selectbox(key="scan_subject").set_value("general_mask@0.7, seed 0").run()
+    assert not app.exception
+    assert "No difference in errors is shown" in texts(app)
+    assert "general_mask@0.7, seed 0" in str(app.query_params["subject"])
+
+
+def test_groups_are_crossed_and_the_small_ones_named(open_page: OpenPage, run: Run) -> None:
+    app = open_page("scan", run=run.id)
+    app.multiselect(key="protected").set_value(
+        ["Eyeglasses", "Bangs", "Wearing_Hat", "Smiling", "Wearing_Necktie"]
+    ).run()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "impact ratio" in frame.value.columns)
+    assert len(table) == 30 and table["faces"].sum() == 240
+    assert "are too small for a verdict" in texts(app)
+
+
+def test_a_cohort_restricts_the_page_and_is_part_of_the_link(open_page: OpenPage, run: Run, drawn: FaceDataset) -> None:
+    save_cohort("**some**", str(run.config["data"]), drawn.names[:120], "the first ones")
+    app = open_page("scan", run=run.id, cohort="**some**")
+    assert "120 test faces of the cohort" in texts(app)
+    app.button(key="forget-**some**").click().run()
+    assert list_cohorts() == [] and not app.exception
+
+
+def test_a_link_to_what_is_gone_says_so(open_page: OpenPage, run: Run) -> None:
+    app = open_page("scan", run=run.id, cohort="gone")
+    assert "There is no cohort 'gone' here" in texts(app)
+
+
+def test_the_report_has_the_scan_once_it_is_put_there(open_page: OpenPage, run: Run) -> None:
+    app = open_page("scan", run=run.id)
+    next(button for button in app.button if button.label == "Put into the report").click().run()
+    assert not app.exception
+    kept = kept_scan(run.path)
+    assert kept is not None and kept.table["attribute"][0] == "Eyeglasses"
+    assert load_run(run.path).problem is None
+    next(button for button in app.button if button.label == "Put into the report")
+    app.run()
+    next(button for button in app.button if button.label == "Take it out").click().run()
+    assert kept_scan(run.path) is None
+
+
+def test_cohorts_are_columns(open_page: OpenPage, run: Run, drawn: FaceDataset) -> None:
+    save_cohort("few", str(run.config["data"]), drawn.names[:3])
+    labels = read_cohort("few").labels(pd.Index(drawn.names))
+    assert labels.sum() == 3
+    assert "few" in texts(open_page("scan", run=run.id))
