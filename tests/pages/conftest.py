@@ -8,9 +8,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from fairsal_core.experiments import parse_config, run_here
+from fairsal_core.experiments import Paces
 from fairsal_core.faces import FaceDataset
 from fairsal_core.progress import Progress
+from fairsal_core.runs import run_here
+from fairsal_core.settings import parse_config
+from pages.components.shared import told
+from tests.helpers import put_bundled
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 OpenPage = Callable[..., AppTest]
@@ -19,8 +23,16 @@ TINY = {
     "counts": "0,12,8,4",
     "training": {"epochs": 1, "batch_size": 8},
     "test_per_cell": 1,
-    "regions": {"images": 40, "epochs": 1, "validation_images": 20},
+    "regions": {"images": 40, "epochs": 1, "validation_images": 24},
     "device": "cpu",
+}
+UNTREATED = {
+    "counts": "2,8,6,4",
+    "schemes": [],
+    "balanced": False,
+    "training": {"epochs": 1, "batch_size": 10},
+    "test_per_cell": 2,
+    "attention": {"explainers": ["none"]},
 }
 
 
@@ -46,6 +58,8 @@ def finish_run(home: Path, trained: Path, drawn_folder: Path) -> FinishRun:
 
     def finish(**settings: object) -> Path:
         config = parse_config({"data": str(drawn_folder), **TINY, **settings})
+        if config.schemes:
+            put_bundled(config)
         return run_here("experiment", config.model_dump(mode="json"), name="tiny")
 
     return finish
@@ -58,6 +72,25 @@ def _nothing_kept() -> None:
     st.cache_data.clear()
 
 
+@pytest.fixture(autouse=True)
+def _no_net(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the net under the sections away: in it our own mistakes would not be seen."""
+    monkeypatch.setattr(told, "CAUGHT", ())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the drawn set be there for all pages: a thread that drew 6,000 faces would outlive the test that began it."""
+    monkeypatch.setattr("pages.components.shared.first_faces.demo_folder", lambda: Path(__file__).parent)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every machine train 100 images a second: a thread that measured it would slow other tests and outlive its own."""
+    paces = Paces(regions=50.0, maps=100.0, training=100.0, explaining={"lrp": 10.0, "ig": 5.0})
+    monkeypatch.setattr("pages.components.training.estimate.probe_paces", lambda config, faces: paces)
+
+
 @pytest.fixture
 def open_page(drawn: FaceDataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     """Open a page of the app, e.g. `open_page("training", run="…")`, on 240 faces in the place of 6,000."""
@@ -65,7 +98,7 @@ def open_page(drawn: FaceDataset, home: Path, monkeypatch: pytest.MonkeyPatch) -
     def load_faces(source: str, progress: Progress) -> FaceDataset:
         return drawn
 
-    monkeypatch.setattr("pages.components.data.load_faces", load_faces)
+    monkeypatch.setattr("pages.components.shared.data.load_faces", load_faces)
 
     def open_(page: str, **query: str) -> AppTest:
         app = AppTest.from_file(APP, default_timeout=60)
@@ -87,4 +120,4 @@ def texts(app: AppTest) -> str:
 
 def read(markdown: str) -> str:
     """Return what a reader sees of text that is shown letter by letter."""
-    return re.sub(r"\\([\\`*\[\]$])", r"\1", markdown)
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown.replace("\u2060", ""))

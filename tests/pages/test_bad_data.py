@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from fairsal_core.drawing import DEMO
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import DEMO, FaceDataset, load_faces
+from fairsal_core.faces import FaceDataset, load_faces
 from fairsal_core.progress import Progress
-from pages.components.data import get_faces
+from pages.components.shared.data import get_faces
 from tests.conftest import MakeCeleba
 from tests.faces.bounds import bounded, one_sentence
-from tests.faces.corpus import FIVE, FOLDERS, IMAGES
+from tests.faces.corpus import ABSENT, DRAWN, FIVE, FOLDERS, HOLE, IMAGES
 from tests.pages.conftest import APP, OpenPage, read, texts
 from tests.reports.conftest import MakeRun, make_run  # noqa: F401
 
@@ -30,7 +31,7 @@ def folders(drawn: FaceDataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def offer(roots: list[Path]) -> None:
         monkeypatch.setenv("FAIRSAL_DATA_ROOTS", os.pathsep.join(map(str, roots)))
 
-    monkeypatch.setattr("pages.components.data.load_faces", load)
+    monkeypatch.setattr("pages.components.shared.data.load_faces", load)
     return offer
 
 
@@ -51,7 +52,10 @@ def test_every_upload_is_a_face_or_one_sentence(open_page: OpenPage) -> None:
             assert f"**{name}.png**" in texts(app)
 
 
-def test_every_folder_is_faces_or_one_sentence(make_celeba: MakeCeleba, folders: Callable[[list[Path]], None]) -> None:
+@pytest.mark.parametrize("page", ["attribution", "training"])
+def test_every_folder_is_faces_or_one_sentence(
+    page: str, make_celeba: MakeCeleba, folders: Callable[[list[Path]], None]
+) -> None:
     roots = [
         case.damage(root) or root
         for number, case in enumerate(FOLDERS)
@@ -60,18 +64,17 @@ def test_every_folder_is_faces_or_one_sentence(make_celeba: MakeCeleba, folders:
     folders(roots)
     app = AppTest.from_file(APP, default_timeout=60)
     app.run()
-    for page, key in (("attribution", "source"), ("training", "train_source")):
-        app.switch_page(f"pages/{page}.py").run()
-        for root, case in zip(roots, FOLDERS, strict=True):
-            app.selectbox(key=key).set_value(str(root))
-            with bounded(case.name):
-                app.run()
-            assert not app.exception, case.name
-            if case.expected in ("faces", FIVE):
-                assert len(get_faces(str(root))) == (6 if case.expected == "faces" else 5), case.name
-            else:
-                assert len(app.error) == 1, case.name
-                one_sentence(read(app.error[0].value), case.expected)
+    app.switch_page(f"pages/{page}.py").run()
+    for root, case in zip(roots, FOLDERS, strict=True):
+        app.selectbox(key="data").set_value(str(root))
+        with bounded(case.name):
+            app.run()
+        assert not app.exception, case.name
+        if case.expected in ("faces", HOLE, DRAWN, FIVE, ABSENT):
+            assert len(get_faces(str(root))) == (5 if case.expected in (FIVE, ABSENT) else 6), case.name
+        else:
+            assert len(app.error) == 1, case.name
+            one_sentence(read(app.error[0].value), case.expected)
 
 
 PICTURE = "![x](https://example.org/x.png)"
@@ -107,6 +110,6 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
     app = AppTest.from_file(APP, default_timeout=60)
     app.run()
     app.switch_page("pages/attribution.py").run()
-    app.selectbox(key="source").set_value(str(root)).run()
+    app.selectbox(key="data").set_value(str(root)).run()
     assert not app.exception
     assert ["cache" in error.value for error in app.error] == [True]
