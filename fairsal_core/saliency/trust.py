@@ -12,6 +12,7 @@ from fairsal_core.saliency.explain import Images, explain
 
 INSTEAD = ("integrated_gradients", "occlusion")
 MOST_LOST = 0.05  # of the logit, the mean over faces
+MOST_CONSTANT = 1.0  # of the logit, the mean over faces
 MOST_ALIKE = 0.8  # rank correlation with the maps of random weights (Adebayo et al. 2018)
 _METHOD = "lrp_graph"
 
@@ -27,8 +28,9 @@ def why_no_lrp(
     """Return why LRP of this network should not be shown, in one sentence; None where it may be.
 
     Refused is a network that cannot be exported, whose export gives other logits, by 1e-4 of the largest, or that does
-    something without a rule; relevance that is not kept, mean |kept - 1| >= 0.05; and maps that would be much the same had
-    nothing been learned, a mean rank correlation of magnitudes >= 0.8 with those of random weights.
+    something without a rule; relevance that is not kept, mean |kept - 1| >= 0.05; relevance of which what no picture changes
+    (a class token, positions) has as much as the whole logit, so that the pixels only cancel it; and maps that would be much
+    the same had nothing been learned, a mean rank correlation of magnitudes >= 0.8 with those of random weights.
 
     Parameters
     ----------
@@ -47,6 +49,12 @@ def why_no_lrp(
     lost = float(np.abs(learned.diagnostics["relevance_kept"] - 1).mean())
     if not lost < MOST_LOST:
         return f"LRP does not keep this network's relevance: {lost:.0%} of the logit comes or goes on the way to the pixels."
+    constant = float(np.abs(learned.diagnostics["relevance_of_constants"]).mean())
+    if not constant < MOST_CONSTANT:
+        return (
+            f"LRP gives {constant:.3g} times the logit to what no picture changes in this network (class token, positions), "
+            "and to the pixels what cancels it."
+        )
     alike = rank_correlation(np.abs(learned.relevance), np.abs(unlearned.relevance))
     comparable = alike[np.isfinite(alike)]
     if not len(comparable):

@@ -46,6 +46,24 @@ class Unbiased(nn.Module):
         return logits
 
 
+class Cancelling(nn.Module):
+    """A token of its own gives the logit several times over, and the picture takes it back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 4, 8, 8, bias=False)
+        self.token = nn.Parameter(torch.full((1, 4, 1), 2.3))
+        self.last = nn.Linear(8, 2, bias=False)
+        nn.init.constant_(self.patches.weight, 0.02)
+        self.last.weight.data[:] = torch.tensor([-1.0] * 4 + [1.0] * 4)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        seen = self.patches(pictures).flatten(2).mean(dim=2, keepdim=True)
+        tokens = torch.cat([seen, self.token.expand(len(seen), -1, -1)], dim=1)
+        logits: Tensor = self.last(tokens.flatten(1))
+        return logits
+
+
 def subject(
     load: Callable[[], nn.Module], untrained: Callable[[], nn.Module], architecture: str = "foreign"
 ) -> Subject:
@@ -81,6 +99,7 @@ def test_of_others_it_goes_by_the_graph(method: str) -> None:
     [
         (Cumulative, Cumulative, "LRP has no rule for the operation 'cumsum'"),
         (Unbiased, Unbiased, "LRP does not keep this network's relevance: 100% of the logit"),
+        (Cancelling, Cancelling, "LRP gives .* times the logit to what no picture changes"),
         (small_network, small_network, "with random weights they are much the same .rank correlation 1.00"),
         (
             lambda: looks_at((slice(0, 4), slice(0, 4))),
