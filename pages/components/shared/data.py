@@ -31,12 +31,15 @@ def sources() -> list[str]:
     return [*map(str, data_roots()), DEMO]
 
 
-def source_name(source: str) -> str:
-    """Return what to call a data source: a folder's own name, after as many above it as tell it from others on offer."""
+def source_name(source: str, on_offer: Sequence[str] | None = None) -> str:
+    """Return what to call a data source: a folder's own name, after as many above it as tell it from others on offer.
+
+    What is on offer is looked up if it is not given, which takes a look at the disk for each folder.
+    """
     if source == DEMO:
         return "Drawn faces"
     parts = Path(source).parts
-    others = [Path(other).parts for other in sources() if other not in (source, DEMO)]
+    others = [Path(other).parts for other in on_offer or sources() if other not in (source, DEMO)]
     alike = max((_alike_at_the_end(parts, other) for other in others), default=0)
     return str(Path(*parts[-alike - 1 :]))
 
@@ -56,20 +59,21 @@ def choose_source(key: str = SOURCE_KEY, begin: str | None = None) -> str:
     begin : str, optional
         What to begin with where neither link nor session says; by default what was chosen last, or is first on offer.
     """
+    on_offer = sources()
+    names = {source: source_name(source, on_offer) for source in on_offer}
     asked, written = st.query_params.get(key), f"{key}_in_link"
     if asked is not None and asked != st.session_state.get(written):  # it came from outside
         st.session_state[written] = asked
-        st.session_state[key] = next((one for one in sources() if asked in (one, source_name(one))), None)
+        st.session_state[key] = next((one for one in on_offer if asked in (one, names[one])), None)
     else:
         wanted = st.session_state.get(key) or begin or st.session_state.get(_LAST)
-        st.session_state[key] = (
-            wanted if wanted in sources() else sources()[0]
-        )  # set, since another page's widget is another
+        # Set, since another page's widget is another.
+        st.session_state[key] = wanted if wanted in on_offer else on_offer[0]
     chosen = st.selectbox(
         "Faces",
-        sources(),
+        on_offer,
         index=0 if st.session_state[key] else None,
-        format_func=source_name,
+        format_func=names.__getitem__,
         key=key,
         help="Folders of faces and their labels appear here when FAIRSAL_DATA_ROOTS names them.",
     )
@@ -77,9 +81,9 @@ def choose_source(key: str = SOURCE_KEY, begin: str | None = None) -> str:
         named = f"The faces of this link, {plain(asked)}, are not on offer here. " if asked else ""
         st.warning(f"{named}Choose which faces to look at.")
         st.stop()
-    st.session_state[_LAST], st.session_state[written] = chosen, source_name(chosen)
-    if asked != source_name(chosen):
-        st.query_params[key] = source_name(chosen)
+    st.session_state[_LAST], st.session_state[written] = chosen, names[chosen]
+    if asked != names[chosen]:
+        st.query_params[key] = names[chosen]
     return chosen
 
 
