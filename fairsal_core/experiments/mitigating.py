@@ -137,8 +137,10 @@ def unmet_needs(run: Run) -> dict[str, list[str]]:
     if not weights.is_file():
         return {}
     given = Given(stored_subject(name, seed, config.training.classifier, weights))
-    lacking = {name: unmet(method.needs, given) for name, method in METHODS.items()}
-    return {name: missing for name, missing in lacking.items() if missing}
+    # Each need is looked at once: some take loading the classifier.
+    lacking = unmet(dict.fromkeys(need for method in METHODS.values() for need in method.needs), given)
+    missing = {name: [need for need in method.needs if need in lacking] for name, method in METHODS.items()}
+    return {name: needs for name, needs in missing.items() if needs}
 
 
 def classifier_of(outcome: MethodOutcome, original: Path) -> Path:
