@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from fairsal_core.errors import FairsalError
@@ -124,6 +123,8 @@ def fit_temperature(
         raise FairsalError(
             f"A temperature needs logits (M, C) and labels (M,) of at least one face, got {logits.shape} and {labels.shape}."
         )
+    from scipy.optimize import minimize_scalar
+
     low, high = np.log(_TEMPERATURES)
     added = np.zeros(logits.shape[1]) if offset is None else np.asarray(offset, dtype=np.float64)
     scores = np.asarray(logits, dtype=np.float64)

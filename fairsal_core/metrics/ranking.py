@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import norm, rankdata
 
 from fairsal_core.metrics.intervals import LEVEL, Interval
 
@@ -36,6 +34,8 @@ def roc_auc(scores: NDArray[np.floating], labels: NDArray[np.bool_]) -> NDArray[
     negatives = len(labels) - positives
     if not positives or not negatives:
         return np.full(scores.shape[1:], math.nan)
+    from scipy.stats import rankdata
+
     ranks = rankdata(scores, axis=0)[labels].sum(axis=0)
     area: NDArray[np.float64] = (ranks - positives * (positives + 1) / 2) / (positives * negatives)
     return area
@@ -60,6 +60,9 @@ def auc_interval(auc: float, positives: int, negatives: int, level: float = LEVE
     """
     if not positives or not negatives or math.isnan(auc):
         return Interval(math.nan, math.nan)
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
     errors = float(norm.ppf((1 + level) / 2))
     others = (positives + negatives) / 2 - 1
 
