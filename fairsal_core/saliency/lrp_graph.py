@@ -37,21 +37,36 @@ def prepare_lrp_graph(network: nn.Module, settings: LrpGraphSettings, sample: Te
         If the network cannot be exported, its export computes something else, or it does something that has no rule.
     """
     programs: list[tuple[int, Program]] = []
+    at_once = _at_once(network)
 
     def attribute(images: Tensor, targets: Tensor, limit: int) -> Attribution:
+        size = at_once or len(images)
+        parts = [part(*some) for some in zip(images.split(size), targets.split(size), strict=True)]
+        diagnostics = {name: torch.cat([each.diagnostics[name] for each in parts]) for name in parts[0].diagnostics}
+        return Attribution(torch.cat([each.relevance for each in parts]), diagnostics)
+
+    def part(images: Tensor, targets: Tensor) -> Attribution:
+        if at_once:
+            images = _padded(images, at_once)
         if not programs or programs[0][0] < len(images):
             programs[:] = [(len(images), checked_program(network, images))]
         size, program = programs[0]
         values = forward(program, _padded(images, size))
-        logits = values[program.result][: len(images)]
+        count = len(targets)
+        logits = values[program.result][:count]
         start = functional.one_hot(_padded(targets, size), logits.shape[1]).to(logits)
         shares, constants = backward(program, values, start, settings.epsilon)
-        shares, constants = shares[: len(images)], constants[: len(images)]
+        shares, constants = shares[:count], constants[:count]
         relevance = shares.sum(dim=1) * chosen(logits, targets)[:, None, None]
         kept = shares.sum(dim=(1, 2, 3)) + constants
         return Attribution(relevance, {"relevance_kept": kept, "relevance_of_constants": constants})
 
     return attribute
+
+
+def _at_once(network: nn.Module) -> int:
+    """Return how many pictures a network insists on, as a graph that was exported for so many does; 0 for any number."""
+    return next((each for module in network.modules() if (each := getattr(module, "pictures_at_once", 0))), 0)
 
 
 def checked_program(network: nn.Module, images: Tensor) -> Program:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from fairsal_core.classifiers.imported.contents import MOST_BYTES, Contents
 from fairsal_core.classifiers.imported.manifest import LARGEST_SIDE, Manifest, Preprocessing
+from fairsal_core.classifiers.imported.onnx_shapes import settle
 from fairsal_core.classifiers.imported.processor import CONFIG, processor_settings
 from fairsal_core.classifiers.imported.source import Reading, Source, ordinary_pixels, said_of_outputs
 from fairsal_core.errors import FairsalError
@@ -22,26 +23,26 @@ class Graph(nn.Module):
     ----------
     network : torch.nn.Module
         As onnx2pytorch gives it.
-    batch : int
-        How many images it takes at once; 0 for any number.
+    pictures_at_once : int
+        How many it takes; 0 for any number.
     channels_last : bool
         Whether it takes (N, h, w, C).
     """
 
-    def __init__(self, network: nn.Module, batch: int, channels_last: bool) -> None:
+    def __init__(self, network: nn.Module, pictures_at_once: int, channels_last: bool) -> None:
         super().__init__()
         self.network = network
-        self.batch = batch
+        self.pictures_at_once = pictures_at_once
         self.channels_last = channels_last
 
     def forward(self, pixels: Tensor) -> Tensor:
         if self.channels_last:
             pixels = pixels.permute(0, 2, 3, 1)
-        parts = pixels.split(self.batch) if self.batch else (pixels,)
+        parts = pixels.split(self.pictures_at_once) if self.pictures_at_once else (pixels,)
         return torch.cat([self._part(part) for part in parts]) if len(parts) > 1 else self._part(parts[0])
 
     def _part(self, pixels: Tensor) -> Tensor:
-        lacking = self.batch - len(pixels)
+        lacking = self.pictures_at_once - len(pixels)
         if lacking > 0:
             pixels = torch.cat([pixels, pixels[-1:].expand(lacking, *pixels.shape[1:])])
         outputs: Tensor = self.network(pixels)
@@ -188,6 +189,7 @@ def _converted(model: Any) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             network = ConvertModel(model)
+            settle(network, model)
     except Exception as error:  # whatever an operation that it does not know makes it raise
         reason = " ".join(str(error).split())[:160]
         raise FairsalError(

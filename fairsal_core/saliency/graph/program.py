@@ -20,6 +20,7 @@ _PASSED_ON = ("dropout", "feature_dropout", "alias", "detach", "lift_fresh")
 _SHAPED_ALIKE = ("new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like")
 _CHECKS = ("_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range_for_size")
 _FOLDED_INTO = ("conv1d", "conv2d", "conv3d", "linear")
+_PRODUCTS = ("matmul", "mm")
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _operation(target: Any) -> tuple[str, Callable[..., Any]]:
 
 
 def _folded(program: Program) -> Program:
-    """Return the program with each batch norm in the convolution or linear layer before it, where there is one."""
+    """Return the program with each batch norm in the layer before it, where there is one, and x W + b as a linear layer."""
     users = [name for step in program.steps for name in step.inputs] + [program.result]
     steps: dict[str, Step] = {}
     renamed: dict[str, str] = {}
@@ -204,9 +205,29 @@ def _folded(program: Program) -> Program:
         if before and before.op in _FOLDED_INTO and users.count(before.name) == 1 and _has_own_weight(before):
             steps[before.name] = _with_norm(before, step)
             renamed[step.name] = before.name
+        elif (layer := _as_linear(step, steps)) and users.count(layer.name) == 1:
+            steps[layer.name] = layer
+            renamed[step.name] = layer.name
         else:
             steps[step.name] = step
     return Program(program.source, renamed.get(program.result, program.result), tuple(steps.values()))
+
+
+def _as_linear(step: Step, steps: Mapping[str, Step]) -> Step | None:
+    """Return the linear layer that a sum x W + b is, in the place of its product; None where it is none.
+
+    Some exporters write a layer so; its bias would get relevance then, as a constant does that is added to features.
+    """
+    if step.op != "add" or step.kwargs or len(step.args) != 2:
+        return None
+    ref, bias = step.args if isinstance(step.args[0], Ref) else reversed(step.args)
+    product = steps.get(ref.name) if isinstance(ref, Ref) else None
+    if product is None or product.op not in _PRODUCTS or not isinstance(bias, Tensor):
+        return None
+    value, weight = product.args
+    if not isinstance(value, Ref) or not isinstance(weight, Tensor) or bias.shape != weight.shape[1:]:
+        return None
+    return Step(product.name, "linear", torch.ops.aten.linear.default, (value, weight.T, bias), {})
 
 
 def _has_own_weight(step: Step) -> bool:

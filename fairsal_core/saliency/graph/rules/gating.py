@@ -1,7 +1,7 @@
 """Products: a gate, the weights of attention or a constant scale what passes, and take no relevance themselves.
 
-Held are the values that come from a sigmoid, a softmax or the like and the moving about of those; where a product has
-none, the smaller factor, being repeated to fit, is the gate.
+Held are the values that come from a sigmoid, a softmax or the like, the moving about of those and the choice between them
+(exporters write `where(isnan(p), 0, p)`); where a product has none, the smaller factor, being repeated to fit, is the gate.
 """
 
 import math
@@ -16,7 +16,7 @@ from fairsal_core.saliency.graph.rules import moving
 from fairsal_core.saliency.graph.rules.base import STABILISER, Call, Rule, Shares, pulled_back, stabilised
 
 _GATES = ("sigmoid", "hardsigmoid", "softmax", "_softmax", "tanh", "relu6", "hardtanh")
-_THROUGH = frozenset((*moving.RULES, "to", "_to_copy"))
+_THROUGH = frozenset((*moving.RULES, "to", "_to_copy", "isnan"))
 _SCALED = frozenset(("add", "sub", "rsub", "mul", "div", "clamp"))
 
 
