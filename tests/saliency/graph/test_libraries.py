@@ -57,11 +57,14 @@ TOKENS = {
 }  # fmt: skip
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "torchvision mobilenet_v2": (lambda: _torchvision("mobilenet_v2", width_mult=0.25), 64),
+    "torchvision mobilenet_v3_small": (lambda: _torchvision("mobilenet_v3_small", width_mult=0.5), 64),
     "torchvision regnet_x_400mf": (lambda: _torchvision("regnet_x_400mf"), 64),
     "timm convnext_atto": (lambda: _timm("convnext_atto", depths=(1, 1, 1, 1)), 64),
+    "timm densenet121": (lambda: _timm("densenet121", block_config=(1, 1), growth_rate=8), 64),
     "timm vit": (lambda: _timm("vit_tiny_patch16_224", **SMALL), 32),
     "timm deit distilled": (lambda: _timm("deit_tiny_distilled_patch16_224", **SMALL), 32),
     "transformers ViT": (lambda: _transformers("ViT", **TOKENS), 32),
+    "transformers DeiT": (lambda: _transformers("DeiT", **TOKENS), 32),
     "transformers ResNet": (
         lambda: _transformers("ResNet", embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1]), 64,
     ),
