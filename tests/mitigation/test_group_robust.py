@@ -368,9 +368,9 @@ class TestIntraProcessing:
             assert np.abs(factors - 1).max() <= 0.5
             return -float(np.square(factors - best).sum())
 
-        found = [nearness(maximise(nearness, 3, 0.5, 40, seed)) for seed in range(5)]
+        found = [nearness(maximise(nearness, 3, 0.5, 24, seed)) for seed in range(4)]
         generator = np.random.default_rng(0)
-        guessed = [max(nearness(one) for one in generator.uniform(0.5, 1.5, (40, 3))) for _ in range(200)]
+        guessed = [max(nearness(one) for one in generator.uniform(0.5, 1.5, (24, 3))) for _ in range(200)]
         assert np.mean(found) > np.mean(guessed)
 
 

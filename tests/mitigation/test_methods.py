@@ -25,6 +25,7 @@ def quick(method: str, epochs: int = 2) -> MitigationSettings:
     """Return settings that end in a second."""
     model = METHODS[method].settings
     fast = {"epochs": epochs, "learning_rate": 5e-3, "critic_steps": 20, "alphas": (0.1, 0.3), "lambdas": (1.0, 10.0)}
+    fast |= {"evaluations": 6, "trials": 10}  # of what changes weights and looks
     return model(**{name: value for name, value in fast.items() if name in model.model_fields})
 
 

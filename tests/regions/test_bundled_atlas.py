@@ -58,10 +58,11 @@ def test_the_card_has_a_row_of_each_attribute() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("attribute", "least"), [("Eyeglasses", 0.94), ("Smiling", 0.9), ("Wearing_Hat", 0.95)])
-def test_it_reads_photographs(celeba_sample: Path, attribute: str, least: float) -> None:
+def test_it_reads_photographs(celeba_sample: Path) -> None:
+    least = {"Eyeglasses": 0.94, "Smiling": 0.9, "Wearing_Hat": 0.95}
     faces: FaceDataset = load_faces(str(celeba_sample))
     chosen_on, judged = (faces.in_split(split).sample(300) for split in ("val", "test"))
-    found = judge_atlas(load_atlas().only((attribute,)), chosen_on, judged)[attribute]
-    assert found["auc"] > least
-    assert found["ece_at_base_rate"] < 0.06
+    found = judge_atlas(load_atlas().only(tuple(least)), chosen_on, judged)
+    for attribute, auc in least.items():
+        assert found[attribute]["auc"] > auc, attribute
+        assert found[attribute]["ece_at_base_rate"] < 0.06, attribute
