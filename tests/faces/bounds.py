@@ -19,7 +19,7 @@ def memory(field: str) -> int:
 
 
 @contextmanager
-def bounded(what: str) -> Iterator[None]:
+def bounded(what: str, most: int = MOST_BYTES) -> Iterator[None]:
     """Fail if what is done here needs too much memory above what was held before, or too long."""
     gc.collect()
     measured = (SELF / "clear_refs").exists()
@@ -32,7 +32,7 @@ def bounded(what: str) -> Iterator[None]:
     if measured:
         peak = memory("VmHWM") - held
         print(f"{what}: {peak / 2**20:.0f} MB, {seconds:.2f} s")
-        assert peak < MOST_BYTES, f"{what}: {peak / 2**20:.0f} MB above idle"
+        assert peak < most, f"{what}: {peak / 2**20:.0f} MB above idle"
     assert seconds < MOST_SECONDS, f"{what}: {seconds:.1f} s"
 
 

@@ -13,7 +13,7 @@ from fairsal_core.faces import FaceDataset, load_faces
 from fairsal_core.progress import Progress
 from pages.components.shared.data import get_faces
 from tests.conftest import MakeCeleba
-from tests.faces.bounds import bounded, one_sentence
+from tests.faces.bounds import MOST_BYTES, bounded, one_sentence
 from tests.faces.corpus import ABSENT, DRAWN, FIVE, FOLDERS, HOLE, IMAGES
 from tests.pages.conftest import APP, OpenPage, read, texts
 from tests.reports.conftest import MakeRun, make_run  # noqa: F401
@@ -40,7 +40,7 @@ def test_every_upload_is_a_face_or_one_sentence(open_page: OpenPage) -> None:
     app = open_page("attribution", origin="Upload")
     for name, make, expected in IMAGES:
         app.file_uploader(key="upload").set_value((f"{name}.png", make(), "image/png"))
-        with bounded(name):
+        with bounded(name, 2 * MOST_BYTES):  # a page holds more than the picture, and what it loaded at first use
             app.run()
         assert not app.exception, name
         told = [read(error.value) for error in app.error]
