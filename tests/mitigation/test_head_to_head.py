@@ -22,7 +22,7 @@ def test_a_runs_methods_are_tabulated_as_its_results_have_them(make_run: MakeRun
         assert numbers["average"] == pytest.approx(four["value"].mean(), abs=0.005)
         assert numbers["worst group"] == pytest.approx(four["value"].min(), abs=0.005)
     assert table.loc["original", "worst group, change"] == ""
-    assert table.loc["balanced", "worst group, change"].startswith("+0.")
+    assert str(table.loc["balanced", "worst group, change"]).startswith("+0.")
 
 
 def test_of_a_schemes_quantiles_the_best_on_validation_faces_is_shown(make_run: MakeRun) -> None:  # noqa: F811
