@@ -66,7 +66,7 @@ from fairsal_core.metrics.proportions import (
     size_of_difference,
 )
 from fairsal_core.metrics.ranking import auc_interval, roc_auc
-from fairsal_core.metrics.registry import METRICS, directions, in_order, metrics_of, title_of
+from fairsal_core.metrics.registry import METRICS, directions, in_order, metrics_of, title_of, words_of
 from fairsal_core.metrics.saliency import (
     RegionTest,
     Summary,
@@ -187,6 +187,7 @@ __all__ = [
     "title_of",
     "top_label",
     "wilson",
+    "words_of",
     "worst_cell",
     "worst_cell_change",
 ]

@@ -262,7 +262,7 @@ METRICS = Registry(
             latex=r"\mathrm{ADR} = \operatorname{mean}_R (q - p)",
             source=f"{_SZTUKIEWICZ}, section 3",
             explanation=_TWO_MAPS,
-            axis=Axis("ADR", "ADR, mean fall of magnitude in the region"),
+            axis=Axis("fall of attention in the region (ADR)", "mean fall of magnitude in the region (ADR)"),
         ),
         SaliencyMetric(
             "dif",
@@ -286,7 +286,10 @@ METRICS = Registry(
             shown=False,
             better="lower",
             span=(-1.0, 1.0),
-            axis=Axis("RRF", "change in RRF, after − before"),
+            axis=Axis(
+                "share of attention in the region (RRF)",
+                "change in the share of attention in the region (RRF), after − before",
+            ),
         ),
         SaliencyTest(
             "rddt",
@@ -328,6 +331,17 @@ def in_order(names: Iterable[str]) -> list[str]:
 def title_of(name: str) -> str:
     """Return a metric's title; a name that no metric has stands for itself."""
     return METRICS[name].title if name in METRICS else name
+
+
+def words_of(name: str) -> str:
+    """Return what a metric says, before its title; a name that no metric has stands for itself.
+
+    Examples
+    --------
+    >>> words_of("rrf"), words_of("worst_cell")
+    ('share of attention in the region (RRF)', 'worst cell')
+    """
+    return METRICS[name].in_words if name in METRICS else name
 
 
 def directions(metrics: Sequence[Metric]) -> str:

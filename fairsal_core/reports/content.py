@@ -228,9 +228,18 @@ def charts(filed: Filed) -> list[dict[str, Any]]:
 
 
 def _points(pooled: pd.DataFrame, group: str) -> list[Point]:
+    from fairsal_core.settings import titles  # brings torch
+
     part = pooled[pooled["group"] == group]
+    told = titles(part["variant"].unique())
     return [
-        Point(_row_label(row["variant"], row["treated_by"]), row["value"], row["low"], row["high"], row["evaluation"])
+        Point(
+            _row_label(told[row["variant"]], row["treated_by"]),
+            row["value"],
+            row["low"],
+            row["high"],
+            row["evaluation"],
+        )
         for row in part.to_dict("records")
     ]
 

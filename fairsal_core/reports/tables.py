@@ -140,6 +140,11 @@ def attention_summary(attention: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("–") if rows else pd.DataFrame()
 
 
+def heads_of(attention: pd.DataFrame) -> dict[str, str]:
+    """Return what stands over the columns of `attention_summary` for a reader: what a metric says, before its abbreviation."""
+    return {metric.title: metric.in_words for metric in reported_metrics(attention)}
+
+
 def reported_tests(attention: pd.DataFrame) -> list[str]:
     """Return the tests that stand beside the values that they test; of a test that is no longer installed nobody knows."""
     shown = {*shown_values(attention), None}

@@ -14,7 +14,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset, load_faces
 from fairsal_core.files import replacing, safe_name, write_json
 from fairsal_core.markdown import as_code, in_a_line
-from fairsal_core.metrics import directions
+from fairsal_core.metrics import directions, words_of
 from fairsal_core.progress import Progress, silent
 from fairsal_core.reports.acceptance import Judged
 from fairsal_core.reports.content import (
@@ -39,6 +39,7 @@ from fairsal_core.reports.tables import (
     attention_summary,
     changes_summary,
     fairness_table,
+    heads_of,
     mitigation_table,
     on_a_page,
     reported_metrics,
@@ -122,23 +123,25 @@ def report_tables(filed: Filed) -> dict[str, Any]:
 
 def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress = silent) -> str:
     """Return the report as HTML without any reference to another file."""
+    from fairsal_core.settings import titles, with_titles  # brings torch
+
     show_faces = filed.drawn if faces is None else faces
     loaded, trouble = _faces(filed, progress) if show_faces else (None, "")
     text: str = _template("report.html.j2").render(
         filed=filed,
         made=datetime.now(UTC),
         judgements=judgements(filed.results, filed.acceptance, filed.attention),
-        accuracy=on_a_page(accuracy_table(filed.results)),
-        fairness=on_a_page(fairness_table(filed.results)),
-        subsets=subset_table(filed),
+        accuracy=on_a_page(with_titles(accuracy_table(filed.results))),
+        fairness=on_a_page(with_titles(fairness_table(filed.results))),
+        subsets=(counted := subset_table(filed)).rename(columns=titles(counted.columns)),
         data_notes=data_notes(filed),
         data_audit=data_audit(filed),
-        cautions=cautions(filed.results),
-        changes=on_a_page(changes_summary(changes(filed))),
+        cautions=cautions(with_titles(filed.results)),
+        changes=on_a_page(with_titles(changes_summary(changes(filed)))),
         scan=(scanned := kept_scan(filed.run.path)),
         scan_rows=scan_table(scanned) if scanned else None,
-        attention=attention_summary(filed.attention),
-        hidden=hidden_in_words(filed.hidden),
+        attention=with_titles(attention_summary(filed.attention)).rename(columns=heads_of(filed.attention)),
+        hidden=with_titles(hidden_in_words(filed.hidden)),
         directions=directions(reported_metrics(filed.attention)),
         charts=charts(filed),
         region_map=region_map(filed),
@@ -146,7 +149,7 @@ def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress =
         faces_trouble=trouble,
         changed=changed_faces(filed, loaded) if loaded else [],
         cards=model_cards(filed),
-        methods=on_a_page(mitigation_table(filed.config)),
+        methods=with_titles(mitigation_table(filed.config)),
         settings=filed.config.model_dump(mode="json"),
         decisions=decisions(filed),
         open_questions=open_questions(filed),
@@ -220,6 +223,8 @@ def _faces(filed: Filed, progress: Progress) -> tuple[FaceDataset | None, str]:
 def _template(name: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape  # only reports need it
 
+    from fairsal_core.settings import variant_title
+
     environment = Environment(
         loader=PackageLoader("fairsal_core.reports"),
         autoescape=select_autoescape(["html.j2"]),
@@ -227,5 +232,5 @@ def _template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"line": in_a_line, "code": as_code}
+    environment.filters |= {"line": in_a_line, "code": as_code, "title_of_variant": variant_title, "metric": words_of}
     return environment.get_template(name)

@@ -89,12 +89,17 @@ class Attention:
         found = self.about.get("sanity")
         if not found:
             return ""
-        of = f"{found['variant']}, seed {found['seed']}, and of the same network with random weights"
+        from fairsal_core.settings import explainer_title, variant_title  # brings torch
+
+        named = explainer_title(str(self.about["explainer"]))
+        of = (
+            f"{variant_title(str(found['variant']))}, seed {found['seed']}, and of the same network with random weights"
+        )
         if found["correlation"] is None:
-            return f"{self.about['explainer']}: no face's maps of {of} can be compared, since one is constant."
+            return f"{named}: no face's maps of {of} can be compared, since one is constant."
         interval = "" if found["low"] is None else f" [{found['low']:.2f}, {found['high']:.2f}]"
         return (
-            f"{self.about['explainer']}: maps of {of} have a rank correlation of {found['correlation']:.2f}{interval} "
+            f"{named}: maps of {of} have a rank correlation of {found['correlation']:.2f}{interval} "
             f"(Spearman's, of magnitudes; mean and 95% interval over {found['n']} faces)."
         )
 

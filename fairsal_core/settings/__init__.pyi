@@ -5,7 +5,7 @@ from .experiment import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, pars
 from .jobs import ATTRIBUTION, REGIONS, ExplainConfig, MapJob, RegionJob
 from .kinds import COMPARED, EXPERIMENT, run_settings
 from .mitigation import MethodChoice
-from .naming import MAGNITUDE_TITLES, choice_title, explainer_title, region_title, variant_title
+from .naming import MAGNITUDE_TITLES, choice_title, explainer_title, region_title, titles, variant_title, with_titles
 from .parsing_audits import parse_audit
 from .presets import PRESETS, SWEEPS, preset_settings, sweep_settings
 from .published import published_table
@@ -56,5 +56,7 @@ __all__ = [
     "region_title",
     "run_settings",
     "sweep_settings",
+    "titles",
     "variant_title",
+    "with_titles",
 ]

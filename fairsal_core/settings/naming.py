@@ -1,7 +1,8 @@
 """What a reader is told for the names that settings, tables and files use: plain words, from the registries' own fields."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.mitigation import METHODS
@@ -11,6 +12,9 @@ from fairsal_core.schemes import SCHEMES
 from fairsal_core.settings.attention import RoiChoice
 from fairsal_core.settings.base import checked_settings
 from fairsal_core.settings.experiment import BALANCED, ORIGINAL, SchemeChoice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAGNITUDE_TITLES = {"per_image": "relative to each map's largest value", "raw": "as strong as it is"}
 _REGIONS = {
@@ -93,3 +97,37 @@ def region_title(name: str) -> str:
     if choice.kind == "region_map":
         return f"where the confounder can be read off, top {round(100 * (1 - choice.quantile), 2):g}%"
     return _REGIONS.get(choice.kind, choice.kind)
+
+
+_TOLD_IN = {
+    **dict.fromkeys(("variant", "treated_by", "classifier", "hidden by"), variant_title),
+    "explainer": explainer_title,
+    **dict.fromkeys(("roi", "region of interest"), region_title),
+}
+
+
+def with_titles(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table of results for a reader: variants, what treats them, explainers and regions by what they are called.
+
+    Two variants of one title keep their names, so that rows can be told apart.
+    """
+    told = {}
+    for column, title in _TOLD_IN.items():
+        if column in table.columns:
+            told[column] = table[column].map(titles(table[column].dropna().unique(), title))
+    return table.assign(**told)
+
+
+def titles(names: Iterable[str], title: Callable[[str], str] = variant_title) -> dict[str, str]:
+    """Return what to call each of some names; those that would be called alike are called by their names.
+
+    Examples
+    --------
+    >>> titles(["original", "general_mask@0.7"])
+    {'original': 'Original', 'general_mask@0.7': 'General mask, top 30%'}
+    >>> titles(["original", "Original"])
+    {'original': 'original', 'Original': 'Original'}
+    """
+    told = {str(name): title(str(name)) for name in names}
+    count = Counter(told.values())
+    return {name: words if count[words] == 1 else name for name, words in told.items()}

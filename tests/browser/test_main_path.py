@@ -60,7 +60,7 @@ def test_from_an_uploaded_face_to_a_row_in_comparison(page: Page) -> None:
     settled(page)
     # The table is drawn on a canvas; what a screen reader finds beside it is a table too.
     rows = page.locator(".st-key-summary canvas table")
-    for variant in ("original", "balanced", "general_mask@0.7"):
+    for variant in ("Original", "Balanced", "General mask, top 30%"):
         expect(rows.get_by_text(variant, exact=True).first).to_be_attached()
     # Columns outside the view are not drawn; what can be chosen names them all.
     expect(page.get_by_role("button", name="gap (women - men)")).to_be_visible()

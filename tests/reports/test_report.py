@@ -20,7 +20,7 @@ from fairsal_core.cli import build_parser, main
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import keep_audit
 from fairsal_core.files import read_json, write_json
-from fairsal_core.metrics import METRICS
+from fairsal_core.metrics import METRICS, words_of
 from fairsal_core.reports import (
     Acceptance,
     accuracy_table,
@@ -32,7 +32,7 @@ from fairsal_core.reports import (
 )
 from fairsal_core.results import read_attention, read_predictions, read_results, results_table, wide_results
 from fairsal_core.runs import Run, seal_run
-from fairsal_core.settings import ExperimentConfig, parse_config
+from fairsal_core.settings import ExperimentConfig, parse_config, variant_title
 from tests.helpers import register
 from tests.metrics.foreign import FOREIGN
 from tests.reports.conftest import MakeRun
@@ -114,7 +114,7 @@ def test_faces_that_may_be_real_are_shown_only_on_request(
     within = write_report(run, tmp_path / "with", faces=True).html.read_text()
     html5lib.HTMLParser(strict=True).parse(within)
     assert within.count("image/jpeg") == 16  # eight for each of two variants
-    assert "original → general_mask@0.7" in within
+    assert "Original → General mask, top 30%" in within
 
 
 def test_faces_that_are_gone_leave_a_sentence(make_run: MakeRun, tmp_path: Path) -> None:
@@ -133,6 +133,14 @@ def test_thresholds_notes_and_versions_are_in_it(make_run: MakeRun, tmp_path: Pa
     assert "worst cell (men" not in text
     assert "fairsal 9.9.9 (of the run)" in text
     assert command_line(parse_config(dict(run.config))) in text
+
+
+def test_plain_names_stand_where_a_person_reads(make_run: MakeRun, tmp_path: Path) -> None:
+    text = write_report(make_run(), tmp_path / "out", faces=False).html.read_text()
+    for machine in ("code", "pre"):  # what is typed or read by programs
+        text = re.sub(rf"<{machine}>.*?</{machine}>", "", text, flags=re.DOTALL)
+    assert "General mask, top 30%" in text
+    assert re.findall(r"general_mask\S*", text) == []
 
 
 LOUD = '=1+<script>alert("x")</script> ![p](https://example.org/p.png) | `c` ../../x'
@@ -275,17 +283,20 @@ def test_measured_attention_is_tabulated_and_judged(make_run: MakeRun, tmp_path:
     text = write_report(run, tmp_path / "out", faces=False).html.read_text()
     html5lib.HTMLParser(strict=True).parse(text)
     measured = tables_of(text)["Relevance metrics, with 95% intervals over faces"].set_index("variant")
-    assert measured["RRF"].str.replace("\n", " ").str.split().str.join(" ")["balanced"] == "0.200 [0.150, 0.250]"
-    assert measured["ADR"]["original"] == "–"
+    assert (
+        measured["share of attention in the region (RRF)"].str.replace("\n", " ").str.split().str.join(" ")["Balanced"]
+        == "0.200 [0.150, 0.250]"
+    )
+    assert measured["fall of attention in the region (ADR)"]["Original"] == "–"
     assert (
         "a rank correlation of 0.41 [0.38, 0.44] (Spearman&#39;s, of magnitudes; mean and 95% interval over 32 faces)"
         in text
     )
-    assert measured["RDDT"]["balanced"] == "p = 1e-06, effect +0.80"
+    assert measured["test that attention in the region fell (RDDT)"]["Balanced"] == "p = 1e-06, effect +0.80"
     verdicts = tables_of(text)["Every variant against the thresholds of this review"].set_index("variant")["verdict"]
-    assert set(verdicts["original"]) == {"✗ fail"}
-    assert set(verdicts["balanced"]) == {"✓ pass"}
-    assert set(verdicts["general_mask@0.7"]) == {"– not measured"}
+    assert set(verdicts["Original"]) == {"✗ fail"}
+    assert set(verdicts["Balanced"]) == {"✓ pass"}
+    assert set(verdicts["General mask, top 30%"]) == {"– not measured"}
 
 
 def test_how_good_the_region_map_is_stands_below_the_numbers(make_run: MakeRun, tmp_path: Path) -> None:
@@ -315,8 +326,8 @@ def test_changes_stand_in_one_row_a_variant(make_run: MakeRun, tmp_path: Path) -
     changes = pd.read_csv(next(path for path in written.tables if path.name == "changes.csv"), keep_default_na=False)
     assert len(shown) == len(changes[["variant", "evaluation", "treated_by"]].drop_duplicates())
     for row in changes.itertuples():
-        faces = f"{row.evaluation} by {row.treated_by}" if row.treated_by else row.evaluation
-        mine = shown[(shown["variant"] == row.variant) & (shown["test faces"] == faces)]
+        faces = f"{row.evaluation} by {variant_title(row.treated_by)}" if row.treated_by else row.evaluation
+        mine = shown[(shown["variant"] == variant_title(row.variant)) & (shown["test faces"] == faces)]
         column = f"|{row.group}|" if row.metric == "gap" else row.group
         assert mine[column].item().startswith(f"{row.change:+.2f}\n[{row.change_low:.2f},")
 
@@ -355,10 +366,10 @@ def test_foreign_metrics_are_reported(make_run: MakeRun, tmp_path: Path, monkeyp
     assert "RRF, HRF, MRR and peak inside fall, ADR, DIF, mean fall, RDDT and fall test rise, when" in text
     relevance = tables_of(text)[RELEVANCE].set_index("variant")
     assert [*relevance.columns] == [
-        *["explainer", "region of interest", "RRF", "peak inside", "n", "mean fall", "fall test"],
+        *["explainer", "region of interest", words_of("rrf"), "peak inside", "n", "mean fall", "fall test"],
     ]
-    assert relevance["peak inside"]["original"].split() == ["0.700", "[0.650,", "0.750]"]
-    assert relevance["fall test"]["balanced"] == "p = 1e-06, effect +0.80"
+    assert relevance["peak inside"]["Original"].split() == ["0.700", "[0.650,", "0.750]"]
+    assert relevance["fall test"]["Balanced"] == "p = 1e-06, effect +0.80"
     fairness = tables_of(text)[FAIRNESS]
     assert [*fairness.columns][2:] == [
         *["worst cell", "demographic parity difference", "equal opportunity difference", "equalized odds difference"],
@@ -388,7 +399,7 @@ def test_what_is_no_longer_installed_is_reported_under_its_own_name(
     text = write_report(run, tmp_path / "out", faces=False).html.read_text()
     assert "RRF, HRF and MRR fall, ADR, DIF and RDDT rise, when" in text
     assert [*tables_of(text)[RELEVANCE].columns] == [
-        *["explainer", "variant", "region of interest", "RRF", "peak_inside", "n", "mean_fall", "fall_test"],
+        *["explainer", "variant", "region of interest", words_of("rrf"), "peak_inside", "n", "mean_fall", "fall_test"],
     ]
     assert [*tables_of(text)[FAIRNESS].columns][-1] == "false_alarms (women)"
     verdicts = tables_of(text)[VERDICTS]

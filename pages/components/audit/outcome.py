@@ -4,6 +4,7 @@ import streamlit as st
 
 from fairsal_core.results import hidden_in_words, read_hidden
 from fairsal_core.runs import Run
+from fairsal_core.settings import with_titles
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
 
@@ -16,7 +17,9 @@ def hidden_section(run: Run) -> None:
         return
     st.subheader("What hiding changes")
     st.dataframe(
-        hidden_in_words(hidden), hide_index=True, alt="Decisions that change when a region is hidden, by group"
+        with_titles(hidden_in_words(hidden)),
+        hide_index=True,
+        alt="Decisions that change when a region is hidden, by group",
     )
     st.caption(
         f"The share of decisions that is another once the region of {plain(run.config['confounder'])} is hidden, with its 95% "

@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from fairsal_core.results import Attention, check_attention, list_attention
+from fairsal_core.settings import explainer_title, titles
 from pages.components.comparison.attention_metrics import measured, metrics_section, sanity_note
 from pages.components.comparison.audit import Audit
 from pages.components.comparison.desk import Desk, Entry
@@ -18,7 +19,7 @@ from pages.components.comparison.saliency_maps import mean_maps, side_by_side
 from pages.components.comparison.trade_off import trade_off_section
 from pages.components.comparison.views import show_view
 from pages.components.shared.told import in_one_sentence
-from pages.components.shared.words import plain
+from pages.components.shared.words import plain, told_variant
 
 
 @st.fragment
@@ -44,7 +45,7 @@ def attention_tab(desk: Desk) -> None:
     by_name = {str(one.about["explainer"]): one for one in found}
     left, right = st.columns([1, 3], gap="large")
     with left:
-        explainer = link_choice("Explainer", list(by_name), "explainer")
+        explainer = link_choice("Explainer", list(by_name), "explainer", names=titles(by_name, explainer_title))
         region = choose_region(audit, by_name[explainer], faces)
         if region is None:
             return
@@ -85,5 +86,7 @@ def _with_maps(entry: Entry, audit: Audit, variants: list[str], taken: list[str]
     if entry.audit.run.id == audit.run.id and entry.variant in variants:
         return entry.variant
     instead = next((name for name in variants if name not in taken), variants[0])
-    st.info(f"No maps of *{plain(entry.label)}* are kept with this run; those of *{plain(instead)}* are shown instead.")
+    st.info(
+        f"No maps of *{plain(entry.label)}* are kept with this run; those of *{told_variant(instead)}* are shown instead."
+    )
     return instead

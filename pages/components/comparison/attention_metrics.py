@@ -1,6 +1,7 @@
 """What the ROI metrics say of a classifier's attention, before and after, and the tests."""
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,7 +9,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from fairsal_core.faces import AnyRoi
-from fairsal_core.metrics import METRICS, SaliencyMetric, SaliencyTest, directions, metrics_of, title_of
+from fairsal_core.metrics import METRICS, SaliencyMetric, SaliencyTest, directions, metrics_of, title_of, words_of
 from fairsal_core.results import (
     Attention,
     about_these_networks,
@@ -19,12 +20,14 @@ from fairsal_core.results import (
     shown_tests,
     shown_values,
 )
-from fairsal_core.settings import REGION_MAP
+from fairsal_core.settings import REGION_MAP, explainer_title, region_title, variant_title, with_titles
 from pages.components.comparison.explained import Explained, faces_of
 from pages.components.comparison.interval_bars import NO_BAR, interval_bars
 from pages.components.comparison.stored import attention_of
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.words import in_chart, plain, plain_table
+
+_LETTERS = 20  # in a line over a panel
 
 
 def measured(explained: Explained) -> pd.DataFrame:
@@ -55,14 +58,15 @@ def _again(
 
 def metrics_section(explained: Explained, table: pd.DataFrame) -> None:
     """Show every metric before and after, per group, for every explainer, with intervals; and the tests."""
-    before, after, region = explained.before, explained.after, explained.region.choice.name
+    before, after, region = explained.before, explained.after, region_title(explained.region.choice.name)
     st.subheader("Relevance in the region, before and after")
     pooled = over_all_seeds(table)
     st.plotly_chart(
         metric_chart(pooled, before, after),
         key="attention_metrics",
         config=NO_BAR,
-        alt=f"Metrics against the region {region}, {before} and {after}, per subgroup with 95% intervals",
+        alt=f"Metrics against the region: {region}; {variant_title(before)} and "
+        f"{variant_title(after)}, per subgroup with 95% intervals",
     )
     counts = pooled.loc[pooled["group"] == "all", "n"]
     seeds = len(explained.audit.run.config["seeds"])
@@ -79,7 +83,7 @@ def metrics_section(explained: Explained, table: pd.DataFrame) -> None:
         st.caption(
             f"Up to {missing} faces have no value (a map of zeros, or no such part in the face) and are left out."
         )
-    st.table(plain_table(tests_table(pooled)).set_index("variant"))
+    st.table(plain_table(with_titles(tests_table(pooled))).set_index("variant"))
     questions = " ".join(f"{test.title}: {test.question}" for test in metrics_of(SaliencyTest))
     st.caption(
         f"{questions} One-sided Wilcoxon signed-rank tests over faces, at 0.01; effect: rank-biserial correlation, −1 to 1. "
@@ -112,20 +116,21 @@ def metric_chart(pooled: pd.DataFrame, before: str, after: str) -> go.Figure:
         shared_yaxes=True,
         horizontal_spacing=0.025,
         vertical_spacing=0.16 / len(explainers),
-        column_titles=[title_of(metric) for metric in metrics],
-        row_titles=list(map(in_chart, explainers)) if len(explainers) > 1 else None,
+        column_titles=[_in_lines(words_of(metric)) for metric in metrics],
+        row_titles=[in_chart(explainer_title(name)) for name in explainers] if len(explainers) > 1 else None,
     )
     for row, explainer in enumerate(explainers, start=1):
         for column, metric in enumerate(metrics, start=1):
             comparing = _compares(metric)
             shown = (after,) if comparing else (before, after)
             for variant in shown:
+                title = in_chart(variant_title(variant))
                 part = pooled[
                     (pooled["explainer"] == explainer) & (pooled["metric"] == metric) & (pooled["variant"] == variant)
                 ]
                 figure.add_scatter(
-                    name=in_chart(variant),
-                    legendgroup=variant,
+                    name=title,
+                    legendgroup=title,
                     showlegend=row == 1 and column == 1,
                     x=part["value"],
                     y=part["group"].map(in_chart),
@@ -139,7 +144,8 @@ def metric_chart(pooled: pd.DataFrame, before: str, after: str) -> go.Figure:
                     error_x=interval_bars(part),
                     customdata=part[["low", "high", "n"]],
                     hovertemplate=f"{title_of(metric)} %{{x:.3f}}<br>95% interval %{{customdata[0]:.3f}} to "
-                    f"%{{customdata[1]:.3f}}<br>%{{customdata[2]}} faces<extra>{in_chart(variant)}, {in_chart(explainer)}</extra>",
+                    f"%{{customdata[1]:.3f}}<br>%{{customdata[2]}} faces"
+                    f"<extra>{title}, {in_chart(explainer_title(explainer))}</extra>",
                     row=row,
                     col=column,
                 )
@@ -152,6 +158,11 @@ def metric_chart(pooled: pd.DataFrame, before: str, after: str) -> go.Figure:
         legend={"orientation": "h", "y": 1.0, "yref": "container", "yanchor": "top", "x": 0},
     )
     return figure
+
+
+def _in_lines(words: str) -> str:
+    """Return a panel's title in lines that do not reach over the next panel's."""
+    return "<br>".join(wrap(in_chart(words), _LETTERS))
 
 
 def _compares(metric: str) -> bool:
@@ -174,7 +185,7 @@ def tests_table(pooled: pd.DataFrame) -> pd.DataFrame:
     )
     table = words.set_index(["variant", "explainer", "metric"])["text"].unstack("metric", sort=False)
     columns = [test for test in tests if test in table.columns]
-    return table[columns].fillna("").rename(columns=title_of).reset_index().rename_axis(columns=None)
+    return table[columns].fillna("").rename(columns=words_of).reset_index().rename_axis(columns=None)
 
 
 def _p_value(p: float) -> str:

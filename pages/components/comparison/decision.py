@@ -22,7 +22,7 @@ from fairsal_core.results import CLEAN
 from pages.components.comparison.desk import Desk, Entry
 from pages.components.comparison.stored import attention_if_readable
 from pages.components.shared.told import in_one_sentence
-from pages.components.shared.words import plain
+from pages.components.shared.words import plain, told_variant
 
 
 @st.fragment
@@ -84,7 +84,7 @@ def _keep(desk: Desk, entry: Entry, said: dict[str, str]) -> None:
             Decided,
             **said,
             variant=entry.variant,
-            reference=desk.reference.label,
+            reference=desk.reference.name,
             acceptance=acceptance,
             locked=locked_acceptance(run) is not None,
             verdict=judged[0].verdict if judged else "not measured",
@@ -106,7 +106,7 @@ def _log(desk: Desk) -> None:
     entries = [entry for entry in read_log(desk.audit.run.path) if isinstance(entry, Decided)]
     for entry in reversed(entries):
         with st.container(border=True):
-            st.markdown(f"**{plain(entry.variant)}: {entry.outcome}**")
+            st.markdown(f"**{told_variant(entry.variant)}: {entry.outcome}**")
             for title, text in (("For", entry.purpose), ("Conditions", entry.conditions), ("Dissent", entry.dissent)):
                 if text:
                     st.text(f"{title}: {text}")

@@ -10,9 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fairsal_core.results import CLEAN, TREATED
 from fairsal_core.runs import Run, list_runs
-from fairsal_core.settings import BALANCED, COMPARED, ORIGINAL
+from fairsal_core.settings import BALANCED, COMPARED, ORIGINAL, titles, with_titles
 from pages.components.comparison.audit import Audit, read_audit
 from pages.components.comparison.stored import Source, attention_if_readable
+from pages.components.shared.links import begin_with_linked, link_to_name, write_into_link
 from pages.components.shared.words import plain
 
 _REFERENCES = (ORIGINAL, BALANCED)
@@ -21,8 +22,21 @@ _SAME_DATA = ("data", "target", "confounder", "test_split", "test_per_cell")
 
 @dataclass(frozen=True)
 class Entry:
-    """A variant of a run, as the desk names it."""
+    """A variant of a run.
 
+    Attributes
+    ----------
+    name : str
+        What links and the log call it: the variant's name, with its run where that is another one.
+    label : str
+        What a reader is told.
+    audit : Audit
+        Its run.
+    variant : str
+        Its name in that run.
+    """
+
+    name: str
     label: str
     audit: Audit
     variant: str
@@ -62,9 +76,7 @@ class Desk:
     def results(self) -> pd.DataFrame:
         """Rows of all chosen variants over all seeds, `variant` being the desk's label."""
         parts = [
-            entry.audit.pooled_metrics[entry.audit.pooled_metrics["variant"] == entry.variant].assign(
-                variant=entry.label
-            )
+            _as_told(entry, entry.audit.pooled_metrics[entry.audit.pooled_metrics["variant"] == entry.variant])
             for entry in self.entries
         ]
         together = pd.concat(parts, ignore_index=True)
@@ -78,7 +90,7 @@ class Desk:
             rows = entry.audit.results
             mine = rows[(rows["variant"] == entry.variant) & rows["seed"].notna()]
             alone = mine["seed"].nunique() < 2  # then it is the point itself
-            parts.append(mine.iloc[: 0 if alone else len(mine)].assign(variant=entry.label))
+            parts.append(_as_told(entry, mine.iloc[: 0 if alone else len(mine)]))
         together = pd.concat(parts, ignore_index=True)
         return together[together["evaluation"].isin(self.evaluations)]
 
@@ -93,6 +105,10 @@ class Desk:
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
+def _as_told(entry: Entry, rows: pd.DataFrame) -> pd.DataFrame:
+    return with_titles(rows).assign(variant=entry.label)
+
+
 def choose_desk(audit: Audit, places: Sequence[DeltaGenerator]) -> Desk:
     """Show the choice of reference, candidate and other variants, begun by the link, and return what was chosen.
 
@@ -104,24 +120,32 @@ def choose_desk(audit: Audit, places: Sequence[DeltaGenerator]) -> Desk:
         Where the three are shown.
     """
     with places[2].popover("Variants", icon=":material/tune:", width="stretch"):
-        by_label, chosen = _choose_variants(audit)
-    labels = list(by_label)
+        by_name, chosen = _choose_variants(audit)
+
+    def called(name: str) -> str:
+        return by_name[name].label
+
+    names = list(by_name)
     with places[0]:
+        link_to_name("reference", names)
         reference = st.selectbox(
-            "Reference", labels, key="reference", bind="query-params", help="Same faces, same seeds."
+            "Reference", names, format_func=called, key="reference", bind="query-params", help="Same faces, same seeds."
         )
-    others = [label for label in labels if label != reference]
+    others = [name for name in names if name != reference]
     if not others:
-        return Desk(audit, list(by_label.values()), by_label[reference], None)
+        return Desk(audit, list(by_name.values()), by_name[reference], None)
     with places[1]:
-        start = next((place for place, label in enumerate(others) if label not in _REFERENCES), 0)
-        candidate = st.selectbox("Candidate", others, index=start, key="candidate", bind="query-params")
-    shown = [label for label in labels if not chosen or label in {*chosen, reference, candidate}]
-    return Desk(audit, [by_label[label] for label in shown], by_label[reference], by_label[candidate])
+        start = next((place for place, name in enumerate(others) if name not in _REFERENCES), 0)
+        link_to_name("candidate", others)
+        candidate = st.selectbox(
+            "Candidate", others, index=start, format_func=called, key="candidate", bind="query-params"
+        )
+    shown = [name for name in names if not chosen or name in {*chosen, reference, candidate}]
+    return Desk(audit, [by_name[name] for name in shown], by_name[reference], by_name[candidate])
 
 
 def _choose_variants(audit: Audit) -> tuple[dict[str, Entry], list[str]]:
-    """Return every variant on offer by its label, and those that were chosen to lie beside reference and candidate."""
+    """Return every variant on offer by its name, and those that were chosen to lie beside reference and candidate."""
     others = {_short(run): run for run in list_runs() if _comparable(run, audit.run)}
     also = st.multiselect(
         "Also from runs",
@@ -135,27 +159,29 @@ def _choose_variants(audit: Audit) -> tuple[dict[str, Entry], list[str]]:
         *_entries(audit, ""),
         *(entry for short in also if (other := read_audit(others[short])) for entry in _entries(other, f" · {short}")),
     ]
-    by_label = {entry.label: entry for entry in entries}
-    unknown = [label for label in st.query_params.get_all("variants") if label not in by_label]
+    by_name = {entry.name: entry for entry in entries}
+    unknown = [name for name in st.query_params.get_all("variants") if name not in by_name]
     if unknown:
         st.warning(
             f"These runs have no variant {plain(', '.join(map(repr, unknown)))}; what they have is shown instead."
         )
         del st.query_params["variants"]
+    begin_with_linked("variants", by_name)
     chosen = st.multiselect(
         "Beside reference and candidate",
-        list(by_label),
+        list(by_name),
+        format_func=lambda name: by_name[name].label,
         key="variants",
-        bind="query-params",
         placeholder="All variants",
     )
-    return by_label, chosen
+    write_into_link("variants", chosen)
+    return by_name, chosen
 
 
 def _entries(audit: Audit, suffix: str) -> list[Entry]:
     variants = list(dict.fromkeys(audit.pooled["variant"]))
     variants.sort(key=lambda name: name != ORIGINAL)
-    return [Entry(f"{variant}{suffix}", audit, variant) for variant in variants]
+    return [Entry(f"{name}{suffix}", f"{label}{suffix}", audit, name) for name, label in titles(variants).items()]
 
 
 def _short(run: Run) -> str:

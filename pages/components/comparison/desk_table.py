@@ -10,6 +10,7 @@ import streamlit as st
 
 from fairsal_core.metrics import ACCURACY, IMPACT_RATIO, METRICS, in_order, title_of
 from fairsal_core.results import FEWEST_SEEDS, Column, columns_of
+from fairsal_core.settings import with_titles
 from pages.components.comparison.desk import Desk
 from pages.components.comparison.stored import changes_between
 from pages.components.shared.told import in_one_sentence
@@ -75,7 +76,9 @@ def desk_columns(results: pd.DataFrame) -> tuple[list[Column], list[Column]]:
 def _changes(desk: Desk) -> pd.DataFrame:
     before = desk.reference.source
     tables = [
-        changes_between(before, entry.source, desk.audit.target, desk.audit.confounder).assign(variant=entry.label)
+        with_titles(changes_between(before, entry.source, desk.audit.target, desk.audit.confounder)).assign(
+            variant=entry.label
+        )
         for entry in desk.entries
         if entry != desk.reference
     ]

@@ -14,6 +14,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.faces import CELLS, FaceDataset, cell_name
 from fairsal_core.pictures import portrait
 from fairsal_core.results import CLEAN, check_attention, face_changes, list_attention
+from fairsal_core.settings import explainer_title
 from pages.components.comparison.desk import Desk, Entry
 from pages.components.comparison.stored import predictions_of
 from pages.components.shared.data import get_faces
@@ -201,7 +202,7 @@ def _maps(name: str, faces: FaceDataset, places: list[tuple[Any, Entry]]) -> Non
     for column, entry in places:
         kept = _kept_map(entry, name)
         with column:
-            st.markdown(f"**{plain(entry.label)}**" + (f" · {plain(kept[0])}" if kept else ""))
+            st.markdown(f"**{plain(entry.label)}**" + (f" · {plain(explainer_title(kept[0]))}" if kept else ""))
             if kept is None:
                 st.caption("No map of this face is kept with the run; maps are kept of the faces explained first.")
                 continue
@@ -210,7 +211,7 @@ def _maps(name: str, faces: FaceDataset, places: list[tuple[Any, Entry]]) -> Non
                 np.abs(kept[1]),
                 key=f"map-{entry.label}",
                 alt=f"Face {name}",
-                map_alt=f"Magnitude of the relevance of {entry.label} for {name}, by {kept[0]}",
+                map_alt=f"Magnitude of the relevance of {entry.label} for {name}, by {explainer_title(kept[0])}",
             )
             st.caption("Magnitude of the relevance, scaled to its largest.")
 

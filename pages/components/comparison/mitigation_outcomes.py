@@ -5,7 +5,7 @@ import streamlit as st
 
 from fairsal_core.mitigation import METHODS
 from fairsal_core.results import MethodOutcome, read_outcomes
-from fairsal_core.settings import AUDIT
+from fairsal_core.settings import AUDIT, variant_title
 from pages.components.comparison.audit import Audit
 from pages.components.shared.told import in_one_sentence
 
@@ -37,7 +37,7 @@ def outcomes_section(audit: Audit) -> None:
     )
     st.caption(
         "A method is a variant above if it failed for no seed and was ok for one at least; where it had no effect the original "
-        "stands for it. *threshold* needs each face's group to predict; its decisions are drawn, so its numbers are expectations."
+        "stands for it. *Threshold* needs each face's group to predict; its decisions are drawn, so its numbers are expectations."
     )
     with st.expander("What the searches saw on the validation faces"):
         st.dataframe(trace_table(outcomes), hide_index=True, alt="Every candidate of every search")
@@ -48,7 +48,7 @@ def outcomes_table(outcomes: list[MethodOutcome]) -> pd.DataFrame:
     table = pd.DataFrame(
         [
             {
-                "method": each.variant,
+                "method": variant_title(each.variant),
                 "seed": each.seed,
                 "outcome": _SIGNS.get(each.outcome, each.outcome),
                 "chosen": _chosen(each),
@@ -84,7 +84,7 @@ def trace_table(outcomes: list[MethodOutcome]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "method": each.variant,
+                "method": variant_title(each.variant),
                 "seed": each.seed,
                 **trial,
                 "settings": _in_words(trial["settings"]),

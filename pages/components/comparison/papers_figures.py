@@ -11,7 +11,8 @@ from plotly.subplots import make_subplots
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import group_name
 from fairsal_core.results import CLEAN, TREATED, gap_name
-from fairsal_core.settings import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, parse_config
+from fairsal_core.schemes import SCHEMES
+from fairsal_core.settings import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, parse_config, variant_title
 from pages.components.comparison.audit import Audit
 from pages.components.comparison.interval_bars import NO_BAR
 from pages.components.shared.palette import COLOURS
@@ -38,7 +39,7 @@ def figures_section(audit: Audit) -> None:
         required=True,
         format_func="{} faces".format,
         key="figure_evaluation",
-        help="original and balanced are tested on clean faces, as in the paper.",
+        help="Original and balanced are tested on clean faces, as in the paper.",
     )
     quantiles = sorted({choice.quantile for choice in config.schemes})
     quantile = columns[1].selectbox("Schemes at quantile", quantiles, key="figure_quantile")
@@ -52,12 +53,12 @@ def figures_section(audit: Audit) -> None:
     if not several:
         st.caption("A scheme that is trained at several quantiles is drawn over them here.")
         return
-    kind = columns[2].selectbox("Quantiles of", list(several), key="figure_scheme")
+    kind = columns[2].selectbox("Quantiles of", list(several), format_func=_kind_title, key="figure_scheme")
     st.plotly_chart(
         quantiles_figure(config, numbers, several[str(kind)], str(evaluation)),
         key="figure_quantiles",
         config=NO_BAR,
-        alt=f"Accuracy and gap of {kind} over its quantiles, {evaluation} faces; dotted: original",
+        alt=f"Accuracy and gap of {_kind_title(str(kind))} over its quantiles, {evaluation} faces; dotted: original",
     )
 
 
@@ -69,7 +70,7 @@ def schemes_figure(config: ExperimentConfig, numbers: Numbers, quantile: float, 
     figure = _two_panels(config.target)
     for panel, group, colour in _series(config.target):
         part = [numbers[(*key, group)] for _, key in rows]
-        _add(figure, panel, [name for name, _ in rows], part, group, colour, mode="markers")
+        _add(figure, panel, [variant_title(name) for name, _ in rows], part, group, colour, mode="markers")
     return figure
 
 
@@ -100,6 +101,12 @@ def _config_of(audit: Audit, numbers: Numbers) -> ExperimentConfig | None:
         there = [choice for choice in config.schemes if (choice.name, CLEAN, "", "all") in numbers]
         return config.model_copy(update={"schemes": tuple(there)})
     return None
+
+
+def _kind_title(kind: str) -> str:
+    """Return what to call a scheme with its options, whatever its quantile."""
+    scheme, *options = kind.split(",")
+    return ", ".join([SCHEMES.title(scheme), *options])
 
 
 def _numbers(audit: Audit) -> Numbers:

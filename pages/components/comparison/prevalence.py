@@ -8,6 +8,7 @@ import streamlit as st
 
 from fairsal_core.faces import CELLS, CellCounts, cell_name, group_name
 from fairsal_core.results import gap_name, natural_table, over_all_seeds, wide_results
+from fairsal_core.settings import with_titles
 from pages.components.comparison.audit import Audit
 from pages.components.comparison.stored import predictions_of
 from pages.components.shared.told import in_one_sentence
@@ -34,7 +35,13 @@ def prevalence_section(audit: Audit) -> None:
             table[f"{group}, equal cells"] = equal[group]
             numbers = zip(*(shown[column][group] for column in ("value", "low", "high")), strict=True)
             texts[group] = [f"{value:.2f} [{low:.2f}, {high:.2f}]" for value, low, high in numbers]
-        st.dataframe(_in_words(table, texts), hide_index=True, key="prevalence")
+        st.dataframe(
+            _in_words(
+                with_titles(table).rename(columns={"evaluation": "test faces", "treated_by": "treated by"}), texts
+            ),
+            hide_index=True,
+            key="prevalence",
+        )
         weights = "; ".join(f"{cell_name(audit.target, audit.confounder, cell)} {counts[cell]:,}" for cell in CELLS)
         st.caption(
             f"Weighed by how common the cells are there: {plain(weights)}. Equal cells are fair to the rare ones; this is what one "

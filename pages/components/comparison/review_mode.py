@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from fairsal_core.metrics import words_of
 from fairsal_core.reports import read_acceptance
 from pages.components.comparison.attention import attention_tab
 from pages.components.comparison.classroom import faces_of_a_student, poll
@@ -69,7 +70,9 @@ def _question(desk: Desk) -> None:
         f"**{plain(audit.confounder)}**? It is compared with *{plain(desk.reference.label)}*."
     )
     limits = read_acceptance(audit.run.path).limits
-    st.markdown("**What is demanded** · " + ", ".join(f"{plain(name)}: {limit:g}" for name, limit in limits.items()))
+    st.markdown(
+        "**What is demanded** · " + ", ".join(f"{plain(words_of(name))}: {limit:g}" for name, limit in limits.items())
+    )
     lock_popover(audit)
 
 

@@ -10,6 +10,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.faces import CELLS, cell_name
 from fairsal_core.pictures import diverging_map, outline_path, over_face
 from fairsal_core.results import about_these_networks
+from fairsal_core.settings import variant_title
 from pages.components.comparison.explained import Explained
 from pages.components.comparison.map_grid import Picture, map_grid
 from pages.components.comparison.roi_editor import SIDE
@@ -21,6 +22,7 @@ def side_by_side(explained: Explained) -> None:
     """Show one face of each cell under both variants, and the difference of what they look at."""
     audit, attention, faces = explained.audit, explained.attention, explained.faces
     before, after = explained.before, explained.after
+    first, second = variant_title(before), variant_title(after)
     names = attention.faces
     sets = len(names) // len(CELLS)
     number = st.number_input(f"Faces, set 1 to {sets}", 1, sets, key="face_set", help="One test face of each subgroup.")
@@ -43,16 +45,16 @@ def side_by_side(explained: Explained) -> None:
                     f"Relevance under {variant}, face {names[row]}",
                     outline,
                 )
-                for variant, maps in ((before, q[index]), (after, p[index]))
+                for variant, maps in ((first, q[index]), (second, p[index]))
             ),
             Picture(
                 over_face(diverging_map(difference, limit), face),
-                f"Magnitude under {after} less under {before}, face {names[row]}",
+                f"Magnitude under {second} less under {first}, face {names[row]}",
                 outline,
             ),
         ]
         content.append((cell, pictures))
-    map_grid(["face", before, after, f"|{after}| − |{before}|"], content, limit, key="side_by_side")
+    map_grid(["face", first, second, "change of the magnitude"], content, limit, key="side_by_side")
     st.caption(
         f"Signed relevance of the annotated label's logit, seed {attention.about['maps_of_seed']}, clean faces; each map divided "
         "by its largest magnitude, one scale for all. Red speaks for the label, blue against it; in the last column red is what "
@@ -71,9 +73,13 @@ def mean_maps(explained: Explained) -> None:
     white = np.full((SIDE, SIDE, 3), 255, np.uint8)
     rows = [
         (
-            variant,
+            variant_title(variant),
             [
-                Picture(over_face(diverging_map(mean, limit), white), f"Mean map of {column} under {variant}", path)
+                Picture(
+                    over_face(diverging_map(mean, limit), white),
+                    f"Mean map of {column} under {variant_title(variant)}",
+                    path,
+                )
                 for column, mean in zip(columns, maps, strict=True)
             ],
         )

@@ -50,9 +50,8 @@ def answer_section(desk: Desk) -> None:
         return
     others = [entry for entry in desk.entries if entry != desk.reference]
     cards = {entry.label: answers(desk, entry) for entry in others}
-    sentences = in_sentences(
-        cards[desk.candidate.label], desk.reference.label, desk.candidate.label, desk.audit.confounder
-    )
+    before, after = (f"“{entry.label}”" for entry in (desk.reference, desk.candidate))
+    sentences = in_sentences(cards[desk.candidate.label], before, after, desk.audit.confounder)
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
     show_cards(list(cards.items()), desk.reference.label, desk.candidate.label)
     fewest = fewest_faces(desk.results)

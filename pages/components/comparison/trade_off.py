@@ -10,7 +10,7 @@ import streamlit as st
 from fairsal_core.errors import FairsalError
 from fairsal_core.metrics import METRICS, GroupMetric, SaliencyMetric, metrics_of
 from fairsal_core.results import fairness_change_table, over_all_seeds, read_predictions
-from fairsal_core.settings import AuditConfig, ExperimentConfig
+from fairsal_core.settings import AuditConfig, ExperimentConfig, variant_title
 from pages.components.comparison.explained import Explained
 from pages.components.comparison.interval_bars import NO_BAR, interval_bars
 from pages.components.comparison.link_choice import link_choice
@@ -49,7 +49,9 @@ def trade_off_section(explained: Explained, table: pd.DataFrame) -> None:
         figure, key="trade_off", config=NO_BAR, alt="Change in fairness against change in attention for every variant"
     )
     sides = [
-        f"{side} of it ({', '.join(axes.values())})" for side, axes in (("left", falling), ("right", rising)) if axes
+        f"{side} of it, by {' or '.join(axes.values())},"
+        for side, axes in (("left", falling), ("right", rising))
+        if axes
     ]
     st.caption(
         "Each point is a variant against the original, clean test faces, with 95% intervals both ways. Below the line the "
@@ -58,7 +60,8 @@ def trade_off_section(explained: Explained, table: pd.DataFrame) -> None:
     )
     if still:
         st.caption(
-            f"Attention unchanged by construction: {plain(', '.join(still))} (the classifier itself is not touched)."
+            f"Attention unchanged by construction: {plain(', '.join(map(variant_title, still)))} "
+            "(the classifier itself is not touched)."
         )
 
 
@@ -93,22 +96,23 @@ def trade_off_chart(
     xs, ys = attention.loc[names], changes.loc[names]
     left, right = _around_zero(xs)
     lowest, highest = _around_zero(ys)
-    places = label_places(xs["value"], ys["value"], names, right - left, highest - lowest)
-    for index, (variant, place) in enumerate(zip(names, places, strict=True)):
+    called = list(map(variant_title, names))
+    places = label_places(xs["value"], ys["value"], called, right - left, highest - lowest)
+    for index, (variant, title, place) in enumerate(zip(names, called, places, strict=True)):
         x, y = attention.loc[variant], changes.loc[variant]
         figure.add_scatter(
-            name=in_chart(variant),
+            name=in_chart(title),
             x=[x["value"]],
             y=[y["value"]],
             mode="markers+text",
-            text=[in_chart(variant)],
+            text=[in_chart(title)],
             textposition=place,
             showlegend=False,
             marker={"size": 12, "symbol": SYMBOLS[index % len(SYMBOLS)], "color": COLOURS[index % len(COLOURS)]},
             error_x=interval_bars(attention.loc[[variant]]),
             error_y=interval_bars(changes.loc[[variant]]),
             hovertemplate=f"attention %{{x:+.3f}} [{x['low']:+z.3f}, {x['high']:+z.3f}], {x['n']} faces<br>"
-            f"fairness %{{y:+.3f}} [{y['low']:+z.3f}, {y['high']:+z.3f}], {y['n']} faces<extra>{in_chart(variant)}</extra>",
+            f"fairness %{{y:+.3f}} [{y['low']:+z.3f}, {y['high']:+z.3f}], {y['n']} faces<extra>{in_chart(title)}</extra>",
         )
     figure.add_hline(y=0, line_dash="dot", line_color="gray")
     figure.add_vline(x=0, line_dash="dot", line_color="gray")

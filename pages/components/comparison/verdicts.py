@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.metrics import Metric, title_of
+from fairsal_core.metrics import Metric, words_of
 from fairsal_core.reports import (
     Acceptance,
     Judged,
@@ -41,7 +41,7 @@ def verdicts_section(desk: Desk) -> None:
     locked = locked_acceptance(run) is not None
     wanted = kept if locked else _choose(kept, desk.audit.run.id)
     if locked:
-        st.markdown(" · ".join(f"{plain(title_of(name))}: **{limit:g}**" for name, limit in kept.limits.items()))
+        st.markdown(" · ".join(f"{plain(words_of(name))}: **{limit:g}**" for name, limit in kept.limits.items()))
     lock_popover(desk.audit)
     if wanted != kept:
         try:
@@ -75,7 +75,7 @@ def _choose(kept: Acceptance, run: str) -> Acceptance:
 def _limit(metric: Metric, kept: float | None, run: str) -> float | None:
     low, high = (limit if math.isfinite(limit) else None for limit in metric.limits)
     return st.number_input(
-        f"{metric.heading} {metric.bound}",
+        f"{metric.in_words[:1].upper()}{metric.in_words[1:]} {metric.bound}",
         low,
         high,
         value=kept,

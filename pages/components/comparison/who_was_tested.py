@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.faces import CELLS, CellCounts, cell_name
+from fairsal_core.settings import variant_title
 from pages.components.comparison.desk import Desk
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain_table
@@ -13,7 +14,7 @@ from pages.components.shared.words import plain_table
 def tested_section(desk: Desk) -> None:
     """Show how many faces of each cell were trained on and tested."""
     audit = desk.audit
-    counted = {f"trained on, {name}": counts for name, counts in audit.subsets["train"].items()}
+    counted = {f"trained on, {variant_title(name)}": counts for name, counts in audit.subsets["train"].items()}
     counted["tested"] = audit.subsets["test"]
     columns = {title: CellCounts.model_validate(counts) for title, counts in counted.items()}
     names = [cell_name(audit.target, audit.confounder, cell) for cell in CELLS]

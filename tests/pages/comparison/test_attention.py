@@ -26,17 +26,17 @@ def test_the_sections_follow_the_region_in_the_link(open_page: OpenPage, run: Pa
     app = open_page("comparison", run=run.name, tab="Attention", attention_view="Numbers")
     assert "".join(app.query_params["roi"]) == "region_map@0.7"
     assert app.selectbox(key="candidate").value == "general_mask@0.7"
-    assert "Region: region_map@0.7. 4 test faces" in texts(app)
-    assert "RDDT" in app.table[-1].value.columns
+    assert "Region: where the confounder can be read off, top 30%. 4 test faces" in texts(app)
+    assert "test that attention in the region fell (RDDT)" in app.table[-1].value.columns
     assert (
-        "lrp: maps of original, seed 0, and of the same network with random weights have a rank correlation"
+        "Layer-wise relevance propagation: maps of Original, seed 0, and of the same network with random weights have a rank "
         in texts(app)
     )
 
     app = open_page("comparison", run=run.name, roi="70,12,20,40", attention_view="Numbers")
     assert app.selectbox(key="roi_kind").value == "box"
     assert [app.number_input(key=f"roi_{name}").value for name in ("x", "y", "width", "height")] == [70, 12, 20, 40]
-    assert "Region: 70,12,20,40. 4 test faces" in texts(app)
+    assert "Region: a box at 70, 12 of 20 × 40 pixels. 4 test faces" in texts(app)
 
     app.number_input(key="roi_x").set_value(100).run()  # 20 wide still fits; 40 would not
     assert "".join(app.query_params["roi"]) == "100,12,20,40"
@@ -46,7 +46,7 @@ def test_the_sections_follow_the_region_in_the_link(open_page: OpenPage, run: Pa
     assert "".join(app.query_params["roi"]) == "7,12,108,29"
     app.selectbox(key="roi_kind").set_value("parts").run()
     assert not app.exception
-    assert "Region: parts." in texts(app)
+    assert "Region: the confounder's part masks." in texts(app)
 
 
 def test_a_region_in_the_link_that_is_none(open_page: OpenPage, run: Path) -> None:

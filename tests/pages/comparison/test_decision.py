@@ -42,7 +42,7 @@ def test_a_decision_is_kept_with_its_use_and_told_against_the_last(open_page: Op
         press(app, "Keep the decision")
         assert any("is kept" in success.value for success in app.success)
     assert any("It was 'more data'" in info.value for info in app.info)
-    assert "balanced: reject" in texts(app)
+    assert "Balanced: reject" in texts(app)
     kept = read_log(run.path)
     assert [(entry.variant, entry.outcome) for entry in kept if isinstance(entry, Decided)] == [
         ("balanced", "more data"),

@@ -58,26 +58,26 @@ def test_numbers_on_the_desk_are_those_of_the_run(open_page: OpenPage, run: Run)
     table = open_page("comparison", run=run.id, tab="Accuracy").dataframe[0].value
     results = read_results(run.path)
     pooled = results[results["seed"].isna() & results["metric"].eq("accuracy") & results["group"].eq("all")]
-    expected = {(row.variant, row.treated_by): row.value for row in pooled.itertuples()}
+    told = {"original": "Original", "balanced": "Balanced", "general_mask@0.7": "General mask, top 30%", "": "clean"}
+    expected = {(told[row.variant], told[row.treated_by]): row.value for row in pooled.itertuples()}
     shown = zip(table["variant"], table["test faces"], table["accuracy"], strict=True)
-    assert {
-        (name, faces.removeprefix("clean").removeprefix("under ")): value for name, faces, value in shown
-    } == expected
+    assert {(name, faces.removeprefix("under ")): value for name, faces, value in shown} == expected
 
 
 def test_variants_and_reference_come_from_the_link(open_page: OpenPage, run: Run) -> None:
     app = open_page("comparison", run=run.id, tab="Accuracy", reference="balanced", evaluation="clean")
-    app.multiselect(key="variants").set_value(["balanced"]).run()
+    app.multiselect(key="variants").set_value(["Balanced"]).run()
     assert app.selectbox(key="reference").value == "balanced"
-    assert app.selectbox(key="candidate").options == ["original", "general_mask@0.7"]
+    assert app.selectbox(key="candidate").options == ["Original", "General mask, top 30%"]
     app.selectbox(key="candidate").set_value("general_mask@0.7").run()
-    assert app.dataframe[0].value["variant"].tolist() == ["balanced", "general_mask@0.7"]
+    assert app.dataframe[0].value["variant"].tolist() == ["Balanced", "General mask, top 30%"]
+    assert app.query_params["variants"] == "balanced"
 
 
 def test_a_variant_that_no_run_has_is_said(open_page: OpenPage, run: Run) -> None:
     app = open_page("comparison", run=run.id, tab="Accuracy", variants="nonsense")
     assert any("no variant 'nonsense'" in warning.value for warning in app.warning)
-    assert "original" in set(app.dataframe[0].value["variant"])
+    assert "Original" in set(app.dataframe[0].value["variant"])
 
 
 def test_variants_of_another_run_on_the_same_data_join(open_page: OpenPage, run: Run, make_run: MakeRun) -> None:
@@ -87,5 +87,5 @@ def test_variants_of_another_run_on_the_same_data_join(open_page: OpenPage, run:
     also = app.multiselect(key="also")
     assert also.options == [f"Second {other.id[-4:]}"]
     also.set_value(also.options).run()
-    assert f"balanced · Second {other.id[-4:]}" in set(app.dataframe[0].value["variant"])
+    assert f"Balanced · Second {other.id[-4:]}" in set(app.dataframe[0].value["variant"])
     assert not app.exception

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from fairsal_core.files import read_json, write_json
-from fairsal_core.metrics import METRICS
+from fairsal_core.metrics import METRICS, words_of
 from fairsal_core.reports import Acceptance, read_acceptance, save_acceptance
 from fairsal_core.runs import seal_run
 from tests.helpers import register
@@ -31,7 +31,12 @@ def figures(app: AppTest) -> list[dict[str, Any]]:
 def panels(app: AppTest) -> list[str]:
     """Return the titles of the panels of relevance in the region."""
     titles = [[note["text"] for note in figure["layout"].get("annotations", [])] for figure in figures(app)]
-    return next(each for each in titles if "RRF" in each)
+    (told,) = [each for each in titles if any("(RRF)" in title for title in each)]
+    return [title.replace("<br>", " ") for title in told]
+
+
+TOLD = [words_of(name) for name in ("rrf", "hrf", "mrr", "adr", "dif")]
+TESTS = [words_of(name) for name in ("rddt", "det")]
 
 
 def test_foreign_metrics_are_wherever_others_are(
@@ -44,23 +49,25 @@ def test_foreign_metrics_are_wherever_others_are(
         *["false alarms (women)", "worst cell", "gap (women - men)", "accuracy", "men", "women", "impact ratio"],
     ]
     app = open_page("comparison", run=run.name, tab="Attention", attention_view="Numbers")
-    assert panels(app) == ["RRF", "HRF", "MRR", "ADR", "DIF", "peak inside", "mean fall"]
+    assert panels(app) == [*TOLD, "peak inside", "mean fall"]
     said = texts(app)
     assert "RRF, HRF, MRR and peak inside fall, ADR, DIF and mean fall rise, when attention leaves the region." in said
     assert "DET: does the region draw more than the rest? fall test: did the mean fall? One-sided" in said
-    assert [*app.table[-1].value.columns] == ["explainer", "RDDT", "DET", "fall test"]
+    assert [*app.table[-1].value.columns] == ["explainer", *TESTS, "fall test"]
 
     app = open_page("comparison", run=run.name, tab="Attention", attention_view="For the right reasons?")
     said = texts(app)
-    assert app.selectbox(key="trade_attention").options == ["RRF", "ADR", "mean fall"]
+    assert app.selectbox(key="trade_attention").options == [words_of("rrf"), words_of("adr"), "mean fall"]
     assert app.selectbox(key="trade_fairness").options == ["gap", "equalized odds", "false alarms"]
-    assert "left of it (RRF) or right of it (ADR, mean fall) attention left the region" in said
+    assert (
+        f"left of it, by {words_of('rrf')}, or right of it, by {words_of('adr')} or mean fall, attention left" in said
+    )
     app.selectbox(key="trade_attention").set_value("mean_fall")
     app.selectbox(key="trade_fairness").set_value("false_alarms").run()
     drawn = figures(app)[-1]
     axes = [drawn["layout"][axis]["title"]["text"] for axis in ("xaxis", "yaxis")]
     assert axes == ["mean fall of magnitude", "change in false alarms"]
-    assert [trace["name"] for trace in drawn["data"]] == ["general_mask@0.7"]
+    assert [trace["name"] for trace in drawn["data"]] == ["General mask, top 30%"]
 
     app = open_page("comparison", run=run.name, tab="Decide")
     assert app.number_input(key=f"false_alarms_at_most-{run.name}").value == 0.9
@@ -88,7 +95,7 @@ def test_metrics_that_are_no_longer_installed_come_last_under_their_own_names(
     app = open_page("comparison", run=run.name, tab="Attention", attention_view="Numbers")
     assert panels(app)[-2:] == ["peak_inside", "mean_fall"]
     assert "RRF, HRF and MRR fall, ADR and DIF rise, when" in texts(app)
-    assert [*app.table[-1].value.columns] == ["explainer", "RDDT", "DET", "fall_test"]
+    assert [*app.table[-1].value.columns] == ["explainer", *TESTS, "fall_test"]
     app = open_page("comparison", run=run.name, tab="Decide")
     verdicts = next(frame.value for frame in app.dataframe if "verdict" in frame.value.columns)
     assert set(verdicts["false_alarms 0.9"]) == {"– not measured"}

@@ -2,6 +2,7 @@
 
 from fairsal_core.results.mitigation import MethodOutcome, write_outcomes
 from fairsal_core.runs import seal_run
+from fairsal_core.settings import variant_title
 from pages.components.comparison.mitigation_outcomes import outcomes_table, trace_table
 from tests.pages.conftest import UNTREATED, FinishRun, OpenPage, texts
 
@@ -42,7 +43,7 @@ def test_comparison_links_to_the_form_or_shows_the_outcomes(open_page: OpenPage,
 def test_outcomes_in_words() -> None:
     table = outcomes_table(OUTCOMES).set_index("method")
     assert table["outcome"].tolist() == ["✓ ok", "✓ ok", "✗ failed"]
-    assert table.loc["zhang", "chosen"] == "alpha 0.3, layer 15"
-    assert table.loc["p_clarc", "reason"] == "It decides the same for all."
+    assert table.loc[variant_title("zhang"), "chosen"] == "alpha 0.3, layer 15"
+    assert table.loc[variant_title("p_clarc"), "reason"] == "It decides the same for all."
     assert table["saliency"].tolist() == ["", "unchanged by construction", ""]
     assert trace_table(OUTCOMES)["settings"].tolist() == ["alpha 0.3, layer 15"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -232,6 +233,14 @@ def shown(app: AppTest) -> str:
     return read("\n".join(str(error.value) for error in app.error))
 
 
+def in_tables_and_charts(app: AppTest) -> str:
+    """Everything that is read in tables, charts and choices."""
+    tables = [table.value.reset_index().to_csv() for kind in (app.dataframe, app.table) for table in kind]
+    charts = [chart.proto.spec for chart in app.get("plotly_chart")]
+    choices = [option for one in (*app.selectbox, *app.multiselect) for option in one.options if one.label != "Run"]
+    return "\n".join((*tables, *charts, *choices))
+
+
 def every_view(app: AppTest) -> Iterator[AppTest]:
     """Show one tab and view after the other."""
     for tab, views in VIEWS.items():
@@ -256,7 +265,7 @@ def test_one_sentence_and_other_runs_open(two: tuple[Run, Run], open_page: OpenP
     app.selectbox[0].set_value(sound.id).run()
     assert not app.exception
     assert not app.error, shown(app)
-    assert app.selectbox(key="reference").options == ["original", "balanced", "general_mask@0.7"]
+    assert app.selectbox(key="reference").options == ["Original", "Balanced", "General mask, top 30%"]
 
 
 def test_a_sound_run_says_nothing_of_the_kind(two: tuple[Run, Run], open_page: OpenPage) -> None:
@@ -264,7 +273,8 @@ def test_a_sound_run_says_nothing_of_the_kind(two: tuple[Run, Run], open_page: O
     told_of = ""
     for view in every_view(app):
         assert not view.error, shown(view)
-        told_of += texts(view)
+        told_of += texts(view) + in_tables_and_charts(view)
+    assert re.findall(r".{0,40}(?:\w+@|region_map|per_image|\blrp\b).*", told_of) == []  # what only code calls something
     assert "Mean maps of the four subgroups" in told_of
     assert "Relevance in the region, before and after" in told_of
 
@@ -290,7 +300,7 @@ def test_an_odd_run_beside_another_is_left_out(two: tuple[Run, Run], open_page: 
     app = open_page("comparison", run=sound.id, also=f"Odd {run.id[-4:]}")
     assert not app.exception
     assert [error.value.startswith(f"Run {run.id} cannot be compared") for error in app.error] == [True]
-    assert app.selectbox(key="reference").options == ["original", "balanced", "general_mask@0.7"]
+    assert app.selectbox(key="reference").options == ["Original", "Balanced", "General mask, top 30%"]
 
 
 def test_other_pages_open_beside_all_of_them(

@@ -15,8 +15,8 @@ class TestComparison:
         summary = app.dataframe[0].value
         assert set(zip(summary["variant"], summary["test faces"], strict=True)) == {
             (variant, faces)
-            for variant in ("original", "balanced", "general_mask@0.7")
-            for faces in ("clean", "under general_mask@0.7")
+            for variant in ("Original", "Balanced", "General mask, top 30%")
+            for faces in ("clean", "under General mask, top 30%")
         }
         assert [column for column in summary.columns[2:] if not column.startswith("Δ")] == [
             "worst cell",

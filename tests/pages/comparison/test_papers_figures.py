@@ -28,7 +28,7 @@ def test_schemes_at_one_quantile_beside_original_and_balanced(numbers: Any) -> N
     figure = schemes_figure(CONFIG, numbers, 0.9, "treated")
     drawn = {trace.name: trace for trace in figure.data}
     assert list(drawn) == ["accuracy, all", "men", "women", "women - men"]
-    assert list(drawn["men"].x) == ["original", "balanced", "general_mask@0.9"]
+    assert list(drawn["men"].x) == ["Original", "Balanced", "General mask, top 10%"]
     keys = [("original", "clean", ""), ("balanced", "clean", ""), ("general_mask@0.9", "treated", "general_mask@0.9")]
     for name, group in (("accuracy, all", "all"), ("women - men", "women - men")):
         expected = [numbers[(*key, group)] for key in keys]
