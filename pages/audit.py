@@ -13,6 +13,7 @@ from pages.components.audit.tables import choose_tables
 from pages.components.audit.understood import understood_section
 from pages.components.audit.what_if import what_if_section
 from pages.components.shared.frame import inside_app
+from pages.components.shared.glossary import glossary
 from pages.components.shared.label_note import label_note
 
 inside_app()
@@ -23,6 +24,7 @@ st.markdown(
     "number. Nothing is trained, and nothing leaves this machine."
 )
 
+glossary("subject", "subgroup, cell", "worst cell", "group", "gap", "impact ratio", "interval")
 question = choose_question()
 tables = choose_tables()
 import_section(question.faces, question.target)

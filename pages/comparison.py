@@ -15,6 +15,7 @@ from pages.components.comparison.review_mode import offer_review, review, review
 from pages.components.comparison.summary import summary_tab
 from pages.components.comparison.views import begin_tab
 from pages.components.shared.frame import inside_app
+from pages.components.shared.glossary import glossary
 from pages.components.shared.label_note import label_note
 from pages.components.shared.tour import tour_bar
 
@@ -45,9 +46,27 @@ desk = choose_desk(audit, pickers[1:])
 if step := review_step():
     review(desk, step)
     st.stop()
-about, begin = st.columns([5, 1], vertical_alignment="center")
+about, words, begin = st.columns([5, 2, 2], vertical_alignment="center")
 with about:
     audit_caption(audit)
+with words:
+    glossary(
+        "variant",
+        "reference, candidate",
+        "clean, treated",
+        "worst cell",
+        "aligned, conflicting cells",
+        "shortcut gap",
+        "gap",
+        "φ",
+        "impact ratio",
+        "attention",
+        "ROI",
+        "RRF, HRF, MRR",
+        "ADR, DIF, RDDT",
+        "interval",
+        "seed",
+    )
 with begin:
     offer_review()
 for tab, show in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS.values(), strict=True):

@@ -9,6 +9,7 @@ from pages.components.data.twelve import twelve_faces_section
 from pages.components.shared.data import choose_source, faces_or_stop
 from pages.components.shared.frame import inside_app
 from pages.components.shared.frame_note import frame_note
+from pages.components.shared.glossary import glossary
 from pages.components.shared.label_note import label_note
 
 inside_app()
@@ -19,6 +20,9 @@ st.markdown(
     "duplicates, persons in two splits, labels that contradict each other."
 )
 
+glossary(
+    "target attribute", "confounder, protected attribute", "annotated male", "group", "duplicate, leak", "crop, frame"
+)
 source = choose_source()
 faces = faces_or_stop(source)
 for note in faces.notes:

@@ -10,6 +10,7 @@ from pages.components.scan.looks import looks_section
 from pages.components.scan.report import report_section
 from pages.components.scan.view import choose_view
 from pages.components.shared.frame import inside_app
+from pages.components.shared.glossary import glossary
 from pages.components.shared.label_note import label_note
 
 inside_app()
@@ -20,6 +21,7 @@ st.markdown(
     "want of faces. Nothing is trained."
 )
 
+glossary("scan", "subject", "worst cell", "group", "attention", "interval")
 view = choose_view()
 columns_section(view)
 looks_section(view)

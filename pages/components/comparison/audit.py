@@ -113,19 +113,19 @@ def _read(path: Path, changed: tuple[float, ...], _run: Run) -> Audit:
 def finished_or_stop() -> list[Run]:
     """Return the finished runs, newest first, and last the example that ships.
 
-    Where none has finished a sentence says what to do; where there is no example either, the page ends.
+    Where there is neither, a sentence says what to do and the page ends.
     """
     runs = [run for run in list_runs() if run.status.state == "finished" and run.kind in COMPARED]
     example = example_run()
+    if example:
+        return [*runs, example]
     if not runs:
-        shown = "What is shown is the example that ships with fairsal. " if example else ""
         st.info(
-            f"No run has finished yet. {shown}Train one, and its results appear here: accuracy for each subgroup, with intervals."
+            "No run has finished yet. Train one, and its results appear here: accuracy for each subgroup, with intervals."
         )
         st.page_link("pages/training.py", label="Open Training", icon=":material/model_training:")
-    if not runs and example is None:
         st.stop()
-    return [*runs, *([example] if example else [])]
+    return runs
 
 
 def choose_run(runs: list[Run]) -> Run:
@@ -155,8 +155,10 @@ def audit_caption(audit: Audit) -> None:
         st.error(plain(error))
         st.stop()
     if is_example(audit.run):
-        st.warning(
-            f"This is the example that ships with fairsal, on drawn faces. {_READ_ONLY}", icon=":material/school:"
+        st.info(
+            "This is the example that ships with fairsal, on drawn faces; nothing is added to it. Runs of your own, from "
+            "*Training* or *Audit*, appear here too.",
+            icon=":material/school:",
         )
     elif made != "made here":
         st.warning(f"{_NOT_OURS[made]} {_READ_ONLY}", icon=":material/lock:")

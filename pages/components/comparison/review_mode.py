@@ -29,7 +29,12 @@ def review_step() -> int | None:
 def offer_review() -> None:
     """Offer to begin the review."""
     st.button(
-        "Review mode", icon=":material/slideshow:", on_click=_go, args=(1,), help="Five steps on the whole screen."
+        "Review mode",
+        icon=":material/slideshow:",
+        on_click=_go,
+        args=(1,),
+        help="Five steps on the whole screen.",
+        width="stretch",
     )
 
 

@@ -1,12 +1,19 @@
 """The Comparison page, without a browser."""
 
+import pytest
+
 from tests.pages.conftest import FinishRun, OpenPage
 
 
 class TestComparison:
-    def test_without_runs_it_says_what_to_do(self, open_page: OpenPage) -> None:
+    def test_without_runs_the_example_says_what_it_is_and_where_others_come_from(
+        self, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         app = open_page("comparison")
-        assert "No run has finished yet" in app.info[0].value
+        assert "the example that ships" in app.info[0].value
+        assert "Runs of your own" in app.info[0].value
+        monkeypatch.setattr("pages.components.comparison.audit.example_run", lambda: None)
+        assert "No run has finished yet" in app.run().info[0].value
 
     def test_a_finished_run_shows_every_variant_clean_and_treated(
         self, open_page: OpenPage, finish_run: FinishRun
