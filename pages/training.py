@@ -6,7 +6,6 @@ from pages.components.shared.data import choose_source, faces_or_stop
 from pages.components.shared.frame import inside_app
 from pages.components.shared.frame_note import frame_note
 from pages.components.shared.label_note import label_note
-from pages.components.shared.tour import tour_bar
 from pages.components.training.chosen_run import chosen_run_section, rest_of_run_section
 from pages.components.training.experiment import experiment_section, plan_section
 from pages.components.training.form_state import begin_form
@@ -17,7 +16,6 @@ from pages.components.training.sweep_form import sweep_form
 inside_app()
 
 st.title("Train under a known bias")
-tour_bar()
 st.markdown(
     "Each variant learns the target from the same biased faces: as they are (*original*), in equal cells (*balanced*), or with the "
     "confounder's regions hidden by a scheme. All are judged on the same test faces, clean and treated."

@@ -1,4 +1,4 @@
-"""The guided tour: five steps on the drawn faces, each with what to do and why."""
+"""The guided tour: five steps on the drawn faces and the example run, each with what to do and why. None of them waits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from fairsal_core.drawing import DEMO
-from fairsal_core.runs import list_runs
+from fairsal_core.runs import example_run, list_runs
 from pages.components.shared.data import SOURCE_KEY, source_name
 
 
@@ -39,25 +39,28 @@ STEPS = (
         {"attribute": "Blond_Hair", "quantile": "0.5", "face": "4"},
     ),
     Step(
-        "training",
-        "Train under a known bias",
-        "The form is filled in: no man is blond here, two women in three are. Press *Start* and watch the loss.",
-        "Because you chose the bias, you know what a classifier may wrongly rely on. *balanced* shows what the same number of "
-        "faces teaches without it, and the scheme has to come close to that.",
+        "comparison",
+        "Ask who pays",
+        "Read the three sentences, and find the worst cell in the chart. Then choose *Balanced* as the candidate.",
+        "This example was trained on faces of which no man is blond and two women in three are. An average hides whom that fails: "
+        "blond men, who were never seen. *Balanced* shows what as many faces teach without the bias.",
+        {"tab": "Summary"},
     ),
     Step(
         "comparison",
-        "Ask who pays",
-        "Find the worst cell. Switch *Test faces* from clean to treated and watch the gap.",
-        "An average hides whom it fails: blond men, who were never seen. And a network that only saw hidden regions can look "
-        "good on faces treated like them, so clean and treated numbers stand side by side.",
+        "See whether attention moved",
+        "Compare the maps before and after inside the outline, which is where blond hair can be read off. Then open *Numbers*.",
+        "A smaller gap with the same attention is luck, or another shortcut. Numbers have intervals and come with a check against "
+        "a network of random weights, since some maps show the face whatever was learned.",
+        {"tab": "Attention"},
     ),
     Step(
         "comparison",
         "Decide, and file it",
-        "Set a threshold under *Acceptance*, open a face that changed sides, leave a note, download the report.",
+        "Read which limits each variant meets, then open *Decision*, and *Report* to download what a review files.",
         "A verdict rests on intervals, not on a point: with few faces the answer may be that nobody can say yet. The report "
         "keeps the evidence, and the line to reproduce it.",
+        {"tab": "Decide"},
     ),
 )
 
@@ -83,6 +86,12 @@ def tour_bar() -> None:
                 tour_link(number + 1, "Next", ":material/arrow_forward:")
             else:
                 st.page_link("pages/start.py", label="Finish", icon=":material/check:")
+                st.page_link(
+                    "pages/training.py",
+                    label="Train one of your own",
+                    icon=":material/model_training:",
+                    query_params={"preset": "tour"},
+                )
             if number > 1:
                 tour_link(number - 1, "Back", ":material/arrow_back:")
             st.page_link("pages/start.py", label="Leave the tour", icon=":material/close:")
@@ -91,12 +100,18 @@ def tour_bar() -> None:
 def tour_link(number: int, label: str, icon: str) -> None:
     """Show a link to a step, with the view that it begins with."""
     step = STEPS[number - 1]
-    query = {**step.view, SOURCE_KEY: source_name(DEMO), "tour": str(number)}
-    if step.page == "comparison":
-        query = {**step.view, "tour": str(number)} | _newest_finished()
-    st.page_link(f"pages/{step.page}.py", label=label, icon=icon, query_params=query)
+    st.page_link(f"pages/{step.page}.py", label=label, icon=icon, query_params={**link_of(step), "tour": str(number)})
 
 
-def _newest_finished() -> dict[str, str]:
+def link_of(step: Step) -> dict[str, str]:
+    """Return what a link to a step names: its view, and the faces or the run that it is about."""
+    about = _run_to_show() if step.page == "comparison" else {SOURCE_KEY: source_name(DEMO)}
+    return {**step.view, **about}
+
+
+def _run_to_show() -> dict[str, str]:
+    """Return the example that ships, for the link; where it cannot be unpacked, the newest run that finished."""
+    example = example_run()
     finished = [run.id for run in list_runs() if run.status.state == "finished" and run.kind == "experiment"]
-    return {"run": finished[0]} if finished else {}
+    shown = [example.id] if example else finished[:1]
+    return {"run": shown[0]} if shown else {}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fairsal_core.runs import TERMINAL, Run, list_runs
+from fairsal_core.runs import TERMINAL, Run, example_run, list_runs
 from fairsal_core.settings import COMPARED
 from pages.components.shared.words import STATE_COLOURS, describe_duration, plain, title_of
 
@@ -13,8 +13,15 @@ def recent_runs_section() -> None:
     """Show the newest runs, kept up to date while one of them is going."""
     st.subheader("Runs")
     runs = list_runs()
+    if example := example_run():
+        st.page_link(
+            "pages/comparison.py",
+            label=":gray-badge[example] A finished run that ships with fairsal",
+            query_params={"run": example.id},
+            help="On drawn faces: Male with Blond_Hair as the confounder.",
+        )
     if not runs:
-        st.caption("No run yet. The tour starts one, or Training does.")
+        st.caption("No run of your own yet; Training starts one.")
         return
     if any(run.status.state not in TERMINAL for run in runs):
         _live()

@@ -11,7 +11,6 @@ from fairsal_core.settings import PRESETS, ExperimentConfig, parse_config, prese
 from pages.components.shared.choice_form import fill_choices
 from pages.components.shared.data import SOURCE_KEY, sources
 from pages.components.shared.settings_form import differing
-from pages.components.shared.tour import tour_step
 from pages.components.training.attention_form import EXPLAINERS_KEY
 from pages.components.training.form_link import linked_config
 from pages.components.training.kept import keep
@@ -26,7 +25,7 @@ QUICK_LOOK: dict[str, Any] = {"faces": 300, "epochs": 3, "explained_faces": 32, 
 
 
 def begin_form() -> None:
-    """Fill the form when it is first shown: with what the link says, or its run, or what is quick, or what the tour needs."""
+    """Fill the form when it is first shown: with what the link says, or its run, or what is quick."""
     if linked := linked_config():
         preset, config = linked
         fill_form(config)
@@ -38,9 +37,8 @@ def begin_form() -> None:
         fill_form(config_of_run)
         st.session_state["preset"] = next(iter(PRESETS))
         return
-    name = "tour" if tour_step() else "demo"
-    fill_form_from_preset(name)
-    st.session_state["preset"] = name
+    fill_form_from_preset("demo")
+    st.session_state["preset"] = "demo"
 
 
 def quick_look() -> None:

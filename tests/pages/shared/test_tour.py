@@ -1,8 +1,11 @@
 """The tour."""
 
+from pathlib import Path
+
 import pytest
 
-from pages.components.shared.tour import STEPS
+from fairsal_core.runs import example_run
+from pages.components.shared.tour import STEPS, link_of
 from tests.pages.conftest import OpenPage, texts
 
 
@@ -19,7 +22,15 @@ def test_a_step_that_does_not_exist_is_no_tour(open_page: OpenPage, number: str)
     assert "Tour, step" not in texts(open_page("attribution", tour=number))
 
 
-def test_the_tour_fills_the_form_with_its_own_preset(open_page: OpenPage) -> None:
-    app = open_page("training", tour="3")
+def test_the_tour_leads_through_the_example_and_waits_for_nothing(home: Path) -> None:
+    example = example_run()
+    assert example is not None
+    for step in STEPS:
+        assert step.page in ("attribution", "comparison")
+        assert link_of(step).get("run") == (example.id if step.page == "comparison" else None)
+
+
+def test_what_the_tour_ends_with_fills_the_form_with_its_own_preset(open_page: OpenPage) -> None:
+    app = open_page("training", preset="tour")
     assert app.selectbox(key="preset").value == "tour"
     assert app.number_input(key="epochs").value == 4

@@ -11,4 +11,5 @@ def test_the_start_page_offers_three_ways_in(open_page: OpenPage) -> None:
         "Hide it and retrain",
         "Did attention move?",
     ]
-    assert "No run yet" in texts(app)
+    assert "No run of your own yet" in texts(app)
+    assert any("ships with fairsal" in link.proto.label for link in app.get("page_link"))
