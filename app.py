@@ -12,6 +12,7 @@ set_imports_aside()
 # The dark theme's blue is light, to be read as text; the white names of chosen options and of the first
 # button need a dark one under them.
 # Above the title it leaves 96 pixels for a toolbar that is hardly there, beside it 80; and its menu of six words is 300 wide.
+# On a phone columns lie one below the other; small pictures and numbers stay side by side, and five panels are scrolled.
 # Plotly's bar of buttons lies over a chart's title, and a double click does what most of them do.
 # Streamlit's own download writes cells as they are, and a spreadsheet reads "=..." as a formula: ours are escaped.
 st.html(
@@ -22,7 +23,11 @@ st.html(
     "[data-testid=stMainBlockContainer] h2, [data-testid=stMainBlockContainer] h3 { font-size: 1.25rem; padding: 0.5rem 0 0.25rem }"
     "[data-testid=stSidebar][data-collapsed=false] { width: 200px !important; min-width: 200px !important }"
     "[data-testid=stSidebarHeader] { height: 2rem }"
-    "@media (max-width: 640px) { [data-testid=stMainBlockContainer] { padding-top: 3rem } }"
+    "@media (max-width: 640px) { [data-testid=stMainBlockContainer] { padding-top: 3rem }"
+    "[class*=st-key-abreast2] [data-testid=stColumn] { min-width: calc(50% - 1rem); flex-basis: calc(50% - 1rem) }"
+    "[class*=st-key-abreast3] [data-testid=stColumn] { min-width: calc(33% - 1rem); flex-basis: calc(33% - 1rem) }"
+    "[class*=st-key-abreast] [data-testid=stHorizontalBlock] { gap: 0.75rem }"
+    ".st-key-panels { overflow-x: auto } .st-key-panels > * { min-width: 660px } }"
     ".modebar-container { display: none }"
     "button[aria-label^='Download as CSV'] { display: none }</style>"
 )

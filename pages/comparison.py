@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.components.comparison.accuracy_tab import accuracy_tab
 from pages.components.comparison.attention import attention_tab
-from pages.components.comparison.audit import audit_caption, choose_run, finished_or_stop, read_audit
+from pages.components.comparison.audit import audit_caption, choose_run, finished_or_stop, read_audit, standing_note
 from pages.components.comparison.decide_tab import decide_tab
 from pages.components.comparison.desk import choose_desk
 from pages.components.comparison.gallery import gallery_section
@@ -17,6 +17,7 @@ from pages.components.comparison.views import begin_tab
 from pages.components.shared.frame import inside_app
 from pages.components.shared.glossary import glossary
 from pages.components.shared.label_note import label_note
+from pages.components.shared.rows import abreast
 from pages.components.shared.tour import tour_bar
 
 TABS = {
@@ -36,7 +37,8 @@ st.title("Before and after, for each subgroup")
 tour_bar()
 
 runs = finished_or_stop()
-pickers = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
+with abreast("pickers", 2):
+    pickers = st.columns([4, 3, 3, 2], vertical_alignment="bottom")
 with pickers[0]:
     run = choose_run(runs)
 audit = read_audit(run)
@@ -46,10 +48,9 @@ desk = choose_desk(audit, pickers[1:])
 if step := review_step():
     review(desk, step)
     st.stop()
-about, words, begin = st.columns([5, 2, 2], vertical_alignment="center")
-with about:
+standing_note(audit)
+with st.container(horizontal=True, vertical_alignment="center"):
     audit_caption(audit)
-with words:
     glossary(
         "variant",
         "reference, candidate",
@@ -67,7 +68,6 @@ with words:
         "interval",
         "seed",
     )
-with begin:
     offer_review()
 for tab, show in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS.values(), strict=True):
     if tab.open:

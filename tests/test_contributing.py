@@ -103,9 +103,9 @@ for key, name in (("schemes", "General blur"), ("explainers", "Input times gradi
 for key, name in (("classifier", "Two conv"), ("run_measure", "Purity")):
     assert name in training.selectbox(key=key).options, key
 comparison = opened("comparison", run=run, tab="Accuracy")
-assert any("general_blur@0.7" in str(each.value.to_dict()) for each in comparison.dataframe)
+assert any("General blur, top 30%" in str(each.value.to_dict()) for each in comparison.dataframe)
 comparison = opened("comparison", run=run, tab="Attention", attention_view="Numbers")
-assert "input_times_gradient" in comparison.selectbox(key="explainer").options
+assert "Input times gradient" in comparison.selectbox(key="explainer").options
 assert "pointing game" in "".join(chart.proto.spec for chart in comparison.get("plotly_chart"))
 methods = opened("methods")
 assert "Purity" in [each.label for each in methods.metric]

@@ -24,7 +24,7 @@ from fairsal_core.regions import (
 )
 from fairsal_core.tensors import resident, to_unit
 from pages.components.attribution.reading import Mapped, Reading
-from pages.components.shared.rows import in_rows
+from pages.components.shared.rows import abreast, in_rows
 from pages.components.shared.words import plain
 
 _SHOWN = 12
@@ -51,16 +51,17 @@ def all_attributes_section(reading: Reading, mapped: list[Mapped]) -> None:
     one = mapped[0]
     told, unread = _told(one.picked.pixels, one.picked.outside, reading.path, changed_at(reading.path))
     st.subheader("What else can be read off this face")
-    for column, each in in_rows(told[:_SHOWN], 6):
-        pixels = _pixels(each.bits, one, reading.classifier.grid)
-        colours = diverging_map(np.nan_to_num(pixels), _LIMIT)
-        with column:
-            st.image(
-                portrait(over_face(colours, one.face)),
-                width="stretch",
-                alt=f"Evidence for {each.name} over {one.name}: {each.most:.1f} bits in the patches that tell most",
-            )
-            st.caption(f"**{plain(each.name)}**  \n{each.most:.1f} bits")
+    with abreast("attributes", 3):
+        for column, each in in_rows(told[:_SHOWN], 6):
+            pixels = _pixels(each.bits, one, reading.classifier.grid)
+            colours = diverging_map(np.nan_to_num(pixels), _LIMIT)
+            with column:
+                st.image(
+                    portrait(over_face(colours, one.face)),
+                    width="stretch",
+                    alt=f"Evidence for {each.name} over {one.name}: {each.most:.1f} bits in the patches that tell most",
+                )
+                st.caption(f"**{plain(each.name)}**  \n{each.most:.1f} bits")
     st.caption(
         f"Of each attribute the class that the {_SHARE:.0%} of patches that tell most speak for, and how many bits they tell on "
         f"average; what tells most stands first. Red: for that class; blue: against it; the colours end at {_LIMIT:g} bits. "

@@ -13,6 +13,7 @@ from pages.components.attribution.downloads import offer_maps
 from pages.components.attribution.reading import Reading
 from pages.components.attribution.schemes import hidden_pixels
 from pages.components.shared.overlay import diverging, overlay, sequential
+from pages.components.shared.rows import abreast
 from pages.components.shared.words import plain
 
 
@@ -23,7 +24,8 @@ def mean_maps_section(reading: Reading) -> None:
     classifier, measure, backdrop = reading.classifier, reading.measure, reading.mean_face
     sampled = reading.mean_maps
     found = {f"{sampled['all'].count:,} held-out faces": sampled} | _of_runs(classifier, reading.source, measure)
-    chosen, first_column, second_column = st.columns([2, 1, 1])
+    with abreast("groups", 2):
+        chosen, first_column, second_column = st.columns([2, 1, 1])
     with chosen:
         means = found[st.selectbox("Over", list(found), key="mean_over", bind="query-params")]
     groups = list(means)
@@ -34,7 +36,8 @@ def mean_maps_section(reading: Reading) -> None:
         second = st.selectbox("Second", others, index=len(others) - 1, key="second_mean", bind="query-params")
     pair = [means[first], means[second]]
     scale = sequential(min(float(one.mean.min()) for one in pair), max(float(one.mean.max()) for one in pair))
-    columns = st.columns(3)
+    with abreast("means", 2):
+        columns = st.columns(3)
     for number, (name, one, column) in enumerate(zip((first, second), pair, columns, strict=False)):
         with column:
             st.markdown(f"**Mean map**, {plain(name)}")

@@ -10,7 +10,7 @@ from fairsal_core.regions import min_max
 from fairsal_core.schemes import SCHEMES, hide, select_pixels
 from fairsal_core.tensors import resident, to_unit
 from pages.components.attribution.reading import Mapped, Reading
-from pages.components.shared.rows import in_rows
+from pages.components.shared.rows import abreast, in_rows
 from pages.components.shared.words import plain
 
 
@@ -33,7 +33,9 @@ def schemes_section(reading: Reading, mapped: list[Mapped]) -> None:
     if reading.is_of_these_faces:
         maps["general"] = np.where(one.from_photo, reading.mean_maps["all"].mean, np.nan)
     images = to_unit(resident(one.picked.pixels[None], torch.device("cpu")))
-    for column, scheme in in_rows([scheme for scheme in SCHEMES.values() if scheme.scope in maps], 2):
+    with abreast("schemes", 2):
+        places = list(in_rows([scheme for scheme in SCHEMES.values() if scheme.scope in maps], 2))
+    for column, scheme in places:
         selected = torch.from_numpy(hidden_pixels(maps[scheme.scope], reading.quantile))
         treated = hide(images, selected, scheme, reading.mean_colour, torch.Generator().manual_seed(0))
         hidden = float((treated != images).any(dim=1)[0].numpy()[one.from_photo].mean())

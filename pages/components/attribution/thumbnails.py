@@ -12,7 +12,7 @@ from fairsal_core.regions import RegionClassifier
 from fairsal_core.tensors import resident, to_unit
 from pages.components.attribution.face_choice import are_photos
 from pages.components.attribution.reading import Reading, classifier_of, held_out
-from pages.components.shared.rows import in_rows
+from pages.components.shared.rows import abreast, in_rows
 from pages.components.shared.words import plain
 
 LOOKED_AT, SHOWN = 200, 16
@@ -69,20 +69,25 @@ def _placed(votes: NDArray[np.float32], labels: NDArray[np.int64], by: str) -> N
 
 
 def _show(faces: FaceDataset, rows: NDArray[np.int64]) -> None:
-    for column, row in in_rows([int(row) for row in rows], 8):
-        readable = faces.take([row]).readable
-        with column:
-            if len(readable):
-                small = portrait(readable.images[0]).resize((89, 109))
-                st.image(small, width="stretch", alt=f"Test face {row + 1}")
-            st.button(
-                f"{row + 1}",
-                key=f"sight-{row}",
-                on_click=_pick,
-                args=(row + 1,),
-                help="Look at this face.",
-                width="stretch",
-            )
+    with abreast("sight", 3):
+        for column, row in in_rows([int(row) for row in rows], 8):
+            with column:
+                _show_one(faces, row)
+
+
+def _show_one(faces: FaceDataset, row: int) -> None:
+    readable = faces.take([row]).readable
+    if len(readable):
+        small = portrait(readable.images[0]).resize((89, 109))
+        st.image(small, width="stretch", alt=f"Test face {row + 1}")
+    st.button(
+        f"{row + 1}",
+        key=f"sight-{row}",
+        on_click=_pick,
+        args=(row + 1,),
+        help="Look at this face.",
+        width="stretch",
+    )
 
 
 def _pick(number: int) -> None:

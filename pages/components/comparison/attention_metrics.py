@@ -27,7 +27,7 @@ from pages.components.comparison.stored import attention_of
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.words import in_chart, plain, plain_table
 
-_LETTERS = 20  # in a line over a panel
+_LETTERS = 17  # in a line over a panel
 
 
 def measured(explained: Explained) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def metrics_section(explained: Explained, table: pd.DataFrame) -> None:
     before, after, region = explained.before, explained.after, region_title(explained.region.choice.name)
     st.subheader("Relevance in the region, before and after")
     pooled = over_all_seeds(table)
-    st.plotly_chart(
+    st.container(key="panels").plotly_chart(
         metric_chart(pooled, before, after),
         key="attention_metrics",
         config=NO_BAR,
@@ -152,10 +152,11 @@ def metric_chart(pooled: pd.DataFrame, before: str, after: str) -> go.Figure:
             if comparing:
                 figure.add_vline(x=0, line_dash="dot", line_color="gray", row=row, col=column)
     figure.update_yaxes(categoryorder="array", categoryarray=[in_chart(group) for group in groups[::-1]])
+    figure.update_annotations(font_size=12)
     figure.update_layout(
-        height=90 + 250 * len(explainers),
-        margin={"l": 8, "r": 24, "t": 70, "b": 8},
-        legend={"orientation": "h", "y": 1.0, "yref": "container", "yanchor": "top", "x": 0},
+        height=120 + 230 * len(explainers),
+        margin={"l": 8, "r": 24, "t": 70, "b": 60},
+        legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0},
     )
     return figure
 

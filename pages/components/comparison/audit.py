@@ -146,9 +146,9 @@ def _called(run: Run) -> str:
     return "Example that ships with fairsal" if is_example(run) else title_of(run)
 
 
-@in_one_sentence("What is compared")
-def audit_caption(audit: Audit) -> None:
-    """Say in one line what is compared, on how many faces, over how many seeds."""
+@in_one_sentence("Where the run is from")
+def standing_note(audit: Audit) -> None:
+    """Say it where a run was not made here; a run that was damaged since it was read ends the page with a sentence."""
     try:
         made = standing(audit.run.path)
     except FairsalError as error:  # damaged since its results were read
@@ -156,12 +156,16 @@ def audit_caption(audit: Audit) -> None:
         st.stop()
     if is_example(audit.run):
         st.info(
-            "This is the example that ships with fairsal, on drawn faces; nothing is added to it. Runs of your own, from "
-            "*Training* or *Audit*, appear here too.",
+            "This is the example that ships with fairsal, on drawn faces; nothing is added to it. Your own runs appear here too.",
             icon=":material/school:",
         )
     elif made != "made here":
         st.warning(f"{_NOT_OURS[made]} {_READ_ONLY}", icon=":material/lock:")
+
+
+@in_one_sentence("What is compared")
+def audit_caption(audit: Audit) -> None:
+    """Say in one line what is compared, on how many faces, over how many seeds."""
     seeds = audit.run.config["seeds"]
     trained = bool(audit.subsets["train"])
     of_seeds = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} · " if trained else ""

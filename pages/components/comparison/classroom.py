@@ -14,6 +14,7 @@ from pages.components.comparison.desk import Desk
 from pages.components.comparison.gallery import portrait_of
 from pages.components.comparison.stored import predictions_of
 from pages.components.shared.data import get_faces
+from pages.components.shared.rows import abreast
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
 
@@ -55,7 +56,9 @@ def faces_of_a_student(desk: Desk) -> None:
         return
     predictions = predictions_of(*desk.reference.source[:2])
     tested = predictions[predictions["evaluation"] == CLEAN].drop_duplicates("face")
-    for column, name in zip(st.columns(len(CELLS)), drawn_faces(tested, int(number)), strict=True):
+    with abreast("student", 2):
+        columns = st.columns(len(CELLS))
+    for column, name in zip(columns, drawn_faces(tested, int(number)), strict=True):
         row = tested[tested["face"] == name].iloc[0]
         cell = next(cell for cell in CELLS if cell == (bool(row["target"]), bool(row["confounder"])))
         label = cell_name(audit.target, audit.confounder, cell)

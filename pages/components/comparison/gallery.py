@@ -19,6 +19,7 @@ from pages.components.comparison.desk import Desk, Entry
 from pages.components.comparison.stored import predictions_of
 from pages.components.shared.data import get_faces
 from pages.components.shared.overlay import overlay
+from pages.components.shared.rows import abreast
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain, plain_table
 
@@ -111,7 +112,8 @@ def _show_page(shown: pd.DataFrame, faces: FaceDataset, desk: Desk) -> None:
     if pages > 1:
         number = int(st.number_input(f"Page, 1 to {pages}", 1, pages, key=f"gallery_page_{pages}", width=160))
     here = shown.iloc[(number - 1) * A_PAGE : number * A_PAGE]
-    columns = st.columns(_ACROSS)
+    with abreast("gallery", 3):
+        columns = st.columns(_ACROSS)
     for place, (name, row) in enumerate(here.iterrows()):
         with columns[place % _ACROSS]:
             st.image(
@@ -119,10 +121,10 @@ def _show_page(shown: pd.DataFrame, faces: FaceDataset, desk: Desk) -> None:
                 width="stretch",
                 alt=_describe(str(name), row, desk),
             )
-            st.markdown(
-                f"{row['before']:.2f} → **{row['after']:.2f}** {'✓ right' if row['right_after'] else '✗ wrong'}"
+            st.caption(
+                f"{row['before']:.2f} → **{row['after']:.2f}** {'✓ right' if row['right_after'] else '✗ wrong'}  \n"
+                f"{plain(_cell(row, desk))}"
             )
-            st.caption(plain(_cell(row, desk)))
             if st.button("Open", key=f"open-{name}", help=f"Face {plain(name)}, large", width="stretch"):
                 st.query_params["face"] = str(name)
 

@@ -14,6 +14,8 @@ _HTML = '<div class="wide"><div class="grid"></div></div><div class="scale"></di
 _CSS = """
 .wide { overflow-x: auto; }
 .grid { display: grid; gap: 8px; color: var(--st-text-color); font-family: var(--st-font); font-size: 0.8125rem; }
+.grid { --most: 1fr; }
+@media (max-width: 1500px) { .grid { --most: 150px; } }
 .head { font-weight: 600; align-self: end; overflow-wrap: anywhere; }
 .side { align-self: center; overflow-wrap: anywhere; }
 figure { margin: 0; min-width: 84px; }
@@ -58,7 +60,7 @@ export default function ({ data, parentElement }) {
     return figure
   }
   const grid = parentElement.querySelector(".grid")
-  grid.style.gridTemplateColumns = `minmax(70px, 0.6fr) repeat(${data.columns.length}, minmax(84px, 1fr))`
+  grid.style.gridTemplateColumns = `minmax(70px, 0.6fr) repeat(${data.columns.length}, minmax(84px, var(--most)))`
   const parts = [make("div"), ...data.columns.map((name) => make("div", "head", name))]
   for (const row of data.rows) parts.push(make("div", "side", row.name), ...row.cells.map(picture))
   grid.replaceChildren(...parts)

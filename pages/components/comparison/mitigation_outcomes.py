@@ -37,7 +37,8 @@ def outcomes_section(audit: Audit) -> None:
     )
     st.caption(
         "A method is a variant above if it failed for no seed and was ok for one at least; where it had no effect the original "
-        "stands for it. *Threshold* needs each face's group to predict; its decisions are drawn, so its numbers are expectations."
+        "stands for it. *Thresholds for each group* need each face's group to predict; "
+        "their decisions are drawn, so their numbers are expectations."
     )
     with st.expander("What the searches saw on the validation faces"):
         st.dataframe(trace_table(outcomes), hide_index=True, alt="Every candidate of every search")
@@ -75,7 +76,8 @@ def _chosen(outcome: MethodOutcome) -> str:
 
 def _in_words(settings: dict[str, object]) -> str:
     return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in settings.items()
+        (f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}").replace("_", " ")
+        for name, value in settings.items()
     )
 
 

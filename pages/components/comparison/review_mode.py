@@ -34,7 +34,6 @@ def offer_review() -> None:
         on_click=_go,
         args=(1,),
         help="Five steps on the whole screen.",
-        width="stretch",
     )
 
 

@@ -32,7 +32,7 @@ _HTML = """
 """
 
 _CSS = """
-figure { margin: 0; color: var(--st-text-color); font-family: var(--st-font); font-size: 0.875rem; }
+figure { margin: 0; max-width: 16rem; color: var(--st-text-color); font-family: var(--st-font); font-size: 0.875rem; }
 .stack { position: relative; aspect-ratio: 178 / 218; border-radius: 8px; overflow: hidden; background: #8884;
   user-select: none; }
 .stack.draw { cursor: crosshair; touch-action: none; }

@@ -5,6 +5,7 @@ import streamlit as st
 
 from fairsal_core.faces import FaceDataset, example_rows
 from fairsal_core.pictures import portrait
+from pages.components.shared.rows import abreast
 from pages.components.shared.words import plain
 
 ACROSS = 3
@@ -21,7 +22,8 @@ def twelve_faces_section(faces: FaceDataset) -> None:
             st.columns(ACROSS), rows[start : start + ACROSS], places[start : start + ACROSS], strict=False
         ):
             with column.container(border=True, height="stretch"):
-                picture, labels = st.columns([1, 2])
+                with abreast(f"face-{place}", 3):
+                    picture, labels = st.columns([1, 2])
                 readable = faces.take([int(place)]).readable
                 if len(readable):
                     picture.image(portrait(readable.images[0]), width="stretch", alt=f"Face {row['picture']}")

@@ -9,6 +9,14 @@ from streamlit.delta_generator import DeltaGenerator
 Thing = TypeVar("Thing")
 
 
+def abreast(name: str, across: Literal[2, 3]) -> DeltaGenerator:
+    """Return a container whose columns stay side by side on a phone, this many in a row; `name` is its own on the page.
+
+    Elsewhere a phone shows one column below the other, which makes screens of what is small. The style is in `app.py`.
+    """
+    return st.container(key=f"abreast{across}_{name}")
+
+
 def in_rows(
     things: Sequence[Thing], across: int = 4, *, align: Literal["top", "bottom"] = "top"
 ) -> Iterator[tuple[DeltaGenerator, Thing]]:

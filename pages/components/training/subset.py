@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.faces import CELLS, CellCounts, FaceDataset, cell_name, feasible_scale, group_name, with_or_without
+from pages.components.shared.rows import abreast
 from pages.components.shared.words import plain, plain_table
 
 COUNT_FIELDS = list(CellCounts.model_fields)
@@ -14,7 +15,7 @@ def choose_counts(faces: FaceDataset, target: str, confounder: str) -> CellCount
     available = CellCounts.of(faces.in_split("train"), target, confounder)
     inputs, table = st.columns([3, 2])
     values: dict[str, int] = {}
-    with inputs:
+    with inputs, abreast("counts", 2):
         columns = [*st.columns(2), *st.columns(2)]
     for column, cell, field in zip(columns, CELLS, COUNT_FIELDS, strict=True):
         values[field] = column.number_input(

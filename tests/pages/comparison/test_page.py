@@ -11,7 +11,7 @@ class TestComparison:
     ) -> None:
         app = open_page("comparison")
         assert "the example that ships" in app.info[0].value
-        assert "Runs of your own" in app.info[0].value
+        assert "Your own runs" in app.info[0].value
         monkeypatch.setattr("pages.components.comparison.audit.example_run", lambda: None)
         assert "No run has finished yet" in app.run().info[0].value
 
