@@ -8,6 +8,7 @@ from .planning import Variant, plan_variants
 from .provenance import outdated
 from .regions import ALL, available_regions, help_to_train, region_stage
 from .subjects import find_subjects, stored_variants
+from .trusting import trusted_choices
 from .what_if import Area, Hidden, hide_in, moved, moved_on_average, ways
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "stage_seconds",
     "stored_variants",
     "training_seconds",
+    "trusted_choices",
     "understand",
     "unmet_needs",
     "ways",

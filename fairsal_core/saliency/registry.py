@@ -88,6 +88,7 @@ EXPLAINERS = Registry(
             "LRP of any network, by a rule for each operation it does (Bach et al. 2015).",
             LrpGraphSettings,
             prepare_lrp_graph,
+            title="Layer-wise relevance propagation by operations",
         ),
     ),
 )

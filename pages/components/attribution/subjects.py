@@ -1,6 +1,7 @@
 """One card for a face: what every chosen classifier says of it, and where it looks, beside where the attribute can be read off."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,32 +10,32 @@ import streamlit as st
 import torch
 from numpy.typing import NDArray
 
-from fairsal_core.classifiers import Subject, stored_subject
+from fairsal_core.classifiers import Subject, imported_subject, stored_classifiers, stored_subject
 from fairsal_core.errors import FairsalError
+from fairsal_core.experiments import trusted_choices
 from fairsal_core.pictures import diverging_map, over_face, portrait
+from fairsal_core.progress import silent
 from fairsal_core.results import read_results
 from fairsal_core.runs import RunFiles, list_runs
-from fairsal_core.saliency import EXPLAINERS, explain
-from fairsal_core.settings import explainer_title, parse_config, variant_title
+from fairsal_core.saliency import explain
+from fairsal_core.settings import ExplainerChoice, explainer_title, parse_config, variant_title
 from fairsal_core.tensors import resident, to_unit
 from pages.components.attribution.reading import Mapped, Reading
 from pages.components.shared.links import begin_with_linked, write_into_link
+from pages.components.shared.rows import abreast
 from pages.components.shared.words import plain, title_of
 
 _MOST = 6
-_EXPLAINED_BY = ("lrp", "integrated_gradients")
+_LRP, _IG = (ExplainerChoice.model_validate(name) for name in ("lrp", "integrated_gradients"))
 _RUNS = 20
 
 
 class Asked(NamedTuple):
-    """A trained variant of a finished run: where its weights are, and what it predicts."""
+    """A classifier that can be asked: a trained variant of a finished run, or an imported one; and what it predicts."""
 
     title: str
     target: str
-    architecture: str
-    weights: Path
-    variant: str
-    seed: int
+    find: Callable[[], Subject]
 
 
 def subjects_section(reading: Reading, mapped: list[Mapped]) -> None:
@@ -44,7 +45,10 @@ def subjects_section(reading: Reading, mapped: list[Mapped]) -> None:
     offered = _offered()
     st.subheader("What classifiers say of this face, and where they look")
     if not offered:
-        st.caption("Nothing to ask yet: the variants of finished runs are offered here, such as Training makes.")
+        st.caption(
+            "Nothing to ask yet: the variants of finished runs are offered here, such as Training makes, and classifiers that were "
+            "imported on Audit."
+        )
         return
     begin_with_linked("asked", offered)
     chosen = st.multiselect(
@@ -53,7 +57,7 @@ def subjects_section(reading: Reading, mapped: list[Mapped]) -> None:
         format_func=lambda name: offered[name].title if name in offered else name,
         key="asked",
         max_selections=_MOST,
-        placeholder="the variants of finished runs",
+        placeholder="the variants of finished runs, and imported ones",
         wrap=True,
     )
     write_into_link("asked", chosen)
@@ -67,7 +71,19 @@ def subjects_section(reading: Reading, mapped: list[Mapped]) -> None:
 
 
 def _offered() -> Mapping[str, Asked]:
-    """Return the trained variants of the newest finished runs, the first seed of each, by "RUN/VARIANT"."""
+    """Return all that can be asked: variants of the newest finished runs, one seed each, by "RUN/VARIANT"; imported, by digest."""
+    imported = {
+        each.digest: Asked(
+            f"{each.name or each.digest} · imported",
+            each.outputs.target or "yes",
+            partial(imported_subject, each.digest),
+        )
+        for each in stored_classifiers()
+    }
+    return {**_trained(), **imported}
+
+
+def _trained() -> Mapping[str, Asked]:
     found: dict[str, Asked] = {}
     finished = [run for run in list_runs() if run.kind == "experiment" and run.status.state == "finished"]
     for run in finished[:_RUNS]:
@@ -79,8 +95,8 @@ def _offered() -> Mapping[str, Asked]:
             weights = RunFiles(run.path).weights(variant, config.seeds[0])
             if weights.is_file():
                 title = f"{variant_title(variant)} · {title_of(run)}, {run.created:%d %b %H:%M}"
-                about = (config.target, config.training.classifier, weights, variant, config.seeds[0])
-                found[f"{run.id}/{variant}"] = Asked(title, *about)
+                find = partial(stored_subject, variant, config.seeds[0], config.training.classifier, weights)
+                found[f"{run.id}/{variant}"] = Asked(title, config.target, find)
     return found
 
 
@@ -96,11 +112,13 @@ def _variants_of(path: Path, ended: float | None) -> list[str]:
 def _show(asked: Asked, reading: Reading, one: Mapped) -> None:
     with st.container(border=True):
         try:
-            score, maps = _asked(one.picked.pixels, asked, asked.weights.stat().st_mtime)
+            subject = asked.find()
+            score, maps, instead = _asked(one.picked.pixels, subject.digest, subject)
         except (FairsalError, OSError) as error:
             st.error(plain(error))
             return
-        columns = st.columns([2, 2, 2, 2])
+        with abreast(f"asked-{subject.digest}", 2):
+            columns = st.columns(2 + len(maps))
         with columns[0]:
             st.markdown(f"**{plain(asked.title)}**")
             st.metric(plain(asked.target), f"{score:.0%}", help="What the classifier says of the whole face.")
@@ -117,15 +135,23 @@ def _show(asked: Asked, reading: Reading, one: Mapped) -> None:
                     alt=f"{title} over {one.name}, {asked.title}",
                 )
                 st.caption(plain(title))
+        if instead:
+            st.caption(plain(instead))
 
 
 @st.cache_data(max_entries=64, scope="session", show_spinner="Asking the classifier …")
-def _asked(face: NDArray[np.uint8], asked: Asked, changed: float) -> tuple[float, dict[str, NDArray[np.float32]]]:
-    """Return the probability of the target, and the maps (128, 128) of what the classifier predicts by each explainer."""
-    subject: Subject = stored_subject(asked.variant, asked.seed, asked.architecture, asked.weights)
-    network = subject.load().eval()
+def _asked(
+    face: NDArray[np.uint8], digest: str, _subject: Subject
+) -> tuple[float, dict[str, NDArray[np.float32]], str]:
+    """Return the probability of the target, the maps (128, 128) of what is predicted by each explainer, and why not by LRP."""
+    network = _subject.load().eval()
     with torch.inference_mode():
         chances = network(to_unit(resident(face[None], torch.device("cpu")))).softmax(dim=-1)[0]
     said = int(chances.argmax())
-    maps = {name: explain(network, face[None], said, name).relevance[0] for name in _EXPLAINED_BY if name in EXPLAINERS}
-    return float(chances[1]), maps
+    by_lrp, instead = trusted_choices(_LRP, [_subject], (face[None], np.array([said])), torch.device("cpu"), silent)
+    choices = dict.fromkeys((*by_lrp, _IG))
+    maps = {
+        choice.name: explain(network, face[None], said, choice.method, choice.settings).relevance[0]
+        for choice in choices
+    }
+    return float(chances[1]), maps, instead

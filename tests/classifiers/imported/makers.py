@@ -1,6 +1,7 @@
 """Folders with small classifiers from elsewhere, untrained: what they say is checked, not how well."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from fairsal_core.classifiers.imported.checking import check_network
 from fairsal_core.classifiers.imported.contents import look_into
 from fairsal_core.classifiers.imported.manifest import Manifest
 from fairsal_core.classifiers.imported.registry import manifest_of, read_contents
+from fairsal_core.classifiers.imported.store import classifiers_folder, keep
 from tests.helpers import noise_images
 
 SMALL = "shufflenet_v2_x0_5"
@@ -81,3 +83,13 @@ def checked(folder: Path, place: Path, **said: Any) -> dict[str, Any]:
 
     np.save(place / "faces.npy", noise_images(8))
     return check_network(folder, read_folder(folder, **said), place / "faces.npy")
+
+
+def put(folder: Path, **said: object) -> Manifest:
+    """Store a folder without a process of its own."""
+    place = classifiers_folder() / ".putting"
+    shutil.copytree(folder, place)
+    try:
+        return keep(place, read_folder(folder, **said), [path.name for path in folder.iterdir()])
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

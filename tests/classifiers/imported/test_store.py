@@ -1,7 +1,6 @@
 """Importing whole folders: by a process of its own, into the workspace, and back as subjects."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,24 +18,13 @@ from fairsal_core.classifiers import (
 )
 from fairsal_core.classifiers.imported import inspection
 from fairsal_core.classifiers.imported.inspection import inspect_folder
-from fairsal_core.classifiers.imported.manifest import Manifest
-from fairsal_core.classifiers.imported.store import keep, stored_manifest
+from fairsal_core.classifiers.imported.store import stored_manifest
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.registry import Registry
-from tests.classifiers.imported.makers import read_folder, torchvision_folder
+from tests.classifiers.imported.makers import put, torchvision_folder
 from tests.helpers import noise_images
 
 SAID = {"resize": 64, "crop": 64}
-
-
-def put(folder: Path, **said: object) -> Manifest:
-    """Store a folder without a process of its own."""
-    place = classifiers_folder() / ".putting"
-    shutil.copytree(folder, place)
-    try:
-        return keep(place, read_folder(folder, **said), [path.name for path in folder.iterdir()])
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.mark.usefixtures("home")

@@ -12,6 +12,7 @@ from fairsal_core.experiments import region_stage
 from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import RegionTraining, bundled_path
 from fairsal_core.runs import artifact, cancel, list_runs
+from tests.classifiers.imported.makers import put, torchvision_folder
 from tests.pages.conftest import UNTREATED, FinishRun, OpenPage, texts
 
 
@@ -267,3 +268,13 @@ def test_a_finished_run_s_variants_are_asked_of_a_face(open_page: OpenPage, fini
     shown = texts(app)
     assert "Layer-wise relevance propagation" in shown
     assert "Integrated gradients" in shown
+
+
+def test_an_imported_classifier_is_asked_beside_them(open_page: OpenPage, home: Path, tmp_path: Path) -> None:
+    digest = put(torchvision_folder(tmp_path / "smile_net"), resize=32, crop=32).digest
+    app = open_page("attribution", asked=digest)
+    assert app.multiselect(key="asked").options == ["smile_net · imported"]
+    assert len(app.metric) == 1
+    shown = texts(app)
+    assert "Integrated gradients" in shown
+    assert "propagation by operations" in shown or ("Occlusion" in shown and "are shown instead" in shown)
