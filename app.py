@@ -27,7 +27,8 @@ st.html(
     "[class*=st-key-abreast2] [data-testid=stColumn] { min-width: calc(50% - 1rem); flex-basis: calc(50% - 1rem) }"
     "[class*=st-key-abreast3] [data-testid=stColumn] { min-width: calc(33% - 1rem); flex-basis: calc(33% - 1rem) }"
     "[class*=st-key-abreast] [data-testid=stHorizontalBlock] { gap: 0.75rem }"
-    ".st-key-panels { overflow-x: auto } .st-key-panels > * { min-width: 660px } }"
+    ".st-key-panels { overflow-x: auto } .st-key-panels > :first-child { min-width: 660px }"
+    ".katex-display > .katex { white-space: normal; font-size: 0.8em } .katex .base { margin: 0.2em 0 } }"
     ".modebar-container { display: none }"
     "button[aria-label^='Download as CSV'] { display: none }</style>"
 )

@@ -25,6 +25,7 @@ from pages.components.comparison.explained import Explained, faces_of
 from pages.components.comparison.interval_bars import NO_BAR, interval_bars
 from pages.components.comparison.stored import attention_of
 from pages.components.shared.palette import COLOURS
+from pages.components.shared.table_download import offer_table
 from pages.components.shared.words import in_chart, plain, plain_table
 
 _LETTERS = 17  # in a line over a panel
@@ -61,13 +62,17 @@ def metrics_section(explained: Explained, table: pd.DataFrame) -> None:
     before, after, region = explained.before, explained.after, region_title(explained.region.choice.name)
     st.subheader("Relevance in the region, before and after")
     pooled = over_all_seeds(table)
-    st.container(key="panels").plotly_chart(
-        metric_chart(pooled, before, after),
-        key="attention_metrics",
-        config=NO_BAR,
-        alt=f"Metrics against the region: {region}; {variant_title(before)} and "
-        f"{variant_title(after)}, per subgroup with 95% intervals",
-    )
+    with st.container(
+        key="panels"
+    ):  # which a phone scrolls, and the keyboard too: there is something in it to be reached
+        st.plotly_chart(
+            metric_chart(pooled, before, after),
+            key="attention_metrics",
+            config=NO_BAR,
+            alt=f"Metrics against the region: {region}; {variant_title(before)} and "
+            f"{variant_title(after)}, per subgroup with 95% intervals",
+        )
+        offer_table(table, "These numbers", f"{explained.audit.run.id}-attention")
     counts = pooled.loc[pooled["group"] == "all", "n"]
     seeds = len(explained.audit.run.config["seeds"])
     st.caption(

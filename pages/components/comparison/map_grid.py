@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from fairsal_core.pictures import data_url, diverging_bar
 
-_HTML = '<div class="wide"><div class="grid"></div></div><div class="scale"></div>'
+_HTML = """
+<div class="wide" tabindex="0" role="region" aria-label="Maps in rows"><div class="grid"></div></div>
+<div class="scale"></div>
+"""
 
 _CSS = """
 .wide { overflow-x: auto; }

@@ -63,7 +63,7 @@ def report_section(desk: Desk) -> None:
     st.caption("The same run, and the same report, without a browser:")
     st.code(
         f"{command}\npython -m fairsal_core report {run.id} {'--faces' if faces else '--no-faces'}",
-        language="bash",
+        language=None,  # its colours of words stand out too little
         wrap_lines=True,
     )
 
