@@ -13,7 +13,7 @@ from pages.components.attribution.face_choice import are_photos, choose_faces
 from pages.components.attribution.face_maps import choose_level
 from pages.components.attribution.reading import Reading, classifier_of
 from pages.components.shared.glossary import glossary
-from pages.components.shared.links import link_to_name
+from pages.components.shared.links import link_choice
 from pages.components.shared.words import explained, plain
 
 
@@ -51,15 +51,8 @@ def choose_reading(source: str, faces: FaceDataset, quantile: float) -> Reading 
         return None
     picked = choose_faces(faces)
     with st.expander("Maps"):
-        link_to_name("measure", MEASURES)
-        measure = st.selectbox(
-            "Confidence",
-            list(MEASURES),
-            format_func=MEASURES.title,
-            key="measure",
-            bind="query-params",
-            help=explained(MEASURES),
-        )
+        names = {name: MEASURES.title(name) for name in MEASURES}
+        measure = link_choice("Confidence", list(MEASURES), "measure", names=names, help=explained(MEASURES))
         choose_level()
     glossary(
         "region classifier",

@@ -14,10 +14,10 @@ from pages.components.comparison.audit import Audit
 from pages.components.comparison.desk import Desk, Entry
 from pages.components.comparison.explain_form import explain_form
 from pages.components.comparison.explained import Explained, choose_region, explained_faces
-from pages.components.comparison.link_choice import link_choice
 from pages.components.comparison.saliency_maps import mean_maps, side_by_side
 from pages.components.comparison.trade_off import trade_off_section
 from pages.components.comparison.views import show_view
+from pages.components.shared.links import link_choice
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain, told_variant
 

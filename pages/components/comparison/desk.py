@@ -13,7 +13,7 @@ from fairsal_core.runs import Run, list_runs
 from fairsal_core.settings import BALANCED, COMPARED, ORIGINAL, titles, with_titles
 from pages.components.comparison.audit import Audit, read_audit
 from pages.components.comparison.stored import Source, attention_if_readable
-from pages.components.shared.links import begin_with_linked, link_to_name, write_into_link
+from pages.components.shared.links import begin_with_linked, link_choice, write_into_link
 from pages.components.shared.words import plain
 
 _REFERENCES = (ORIGINAL, BALANCED)
@@ -122,24 +122,16 @@ def choose_desk(audit: Audit, places: Sequence[DeltaGenerator]) -> Desk:
     with places[2].popover("Variants", icon=":material/tune:", width="stretch"):
         by_name, chosen = _choose_variants(audit)
 
-    def called(name: str) -> str:
-        return by_name[name].label
-
+    called = {name: entry.label for name, entry in by_name.items()}
     names = list(by_name)
     with places[0]:
-        link_to_name("reference", names)
-        reference = st.selectbox(
-            "Reference", names, format_func=called, key="reference", bind="query-params", help="Same faces, same seeds."
-        )
+        reference = link_choice("Reference", names, "reference", names=called)
     others = [name for name in names if name != reference]
     if not others:
         return Desk(audit, list(by_name.values()), by_name[reference], None)
     with places[1]:
         start = next((place for place, name in enumerate(others) if name not in _REFERENCES), 0)
-        link_to_name("candidate", others)
-        candidate = st.selectbox(
-            "Candidate", others, index=start, format_func=called, key="candidate", bind="query-params"
-        )
+        candidate = link_choice("Candidate", others, "candidate", start=start, names=called)
     shown = [name for name in names if not chosen or name in {*chosen, reference, candidate}]
     return Desk(audit, [by_name[name] for name in shown], by_name[reference], by_name[candidate])
 

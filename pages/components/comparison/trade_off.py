@@ -13,8 +13,8 @@ from fairsal_core.results import fairness_change_table, over_all_seeds, read_pre
 from fairsal_core.settings import AuditConfig, ExperimentConfig, variant_title
 from pages.components.comparison.explained import Explained
 from pages.components.comparison.interval_bars import NO_BAR, interval_bars
-from pages.components.comparison.link_choice import link_choice
 from pages.components.comparison.point_labels import label_places
+from pages.components.shared.links import link_choice
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.words import in_chart, plain
 

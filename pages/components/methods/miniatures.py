@@ -24,7 +24,7 @@ from fairsal_core.pictures import colour_map, portrait, to_bytes
 from fairsal_core.regions import MEASURES, bundled_classifier, confidence, pixel_maps, region_maps
 from fairsal_core.schemes import SCHEMES, apply_scheme
 from fairsal_core.tensors import resident, to_unit
-from pages.components.shared.links import link_to_name
+from pages.components.shared.links import link_choice
 from pages.components.shared.rows import in_rows
 
 SIDE = 64
@@ -58,14 +58,8 @@ def scheme_miniature() -> None:
     face, values = _example()
     left, right = st.columns(2)
     specific = [name for name, entry in SCHEMES.items() if entry.scope == "specific"]
-    link_to_name("mini_scheme", specific)
-    scheme = left.selectbox(
-        "Scheme",
-        specific,
-        format_func=SCHEMES.title,
-        key="mini_scheme",
-        bind="query-params",
-    )
+    with left:
+        scheme = link_choice("Scheme", specific, "mini_scheme", names={name: SCHEMES.title(name) for name in specific})
     quantile = right.slider("Quantile q", 0.05, 0.95, 0.7, 0.05, key="mini_quantile", bind="query-params")
     images = to_unit(resident(face[None], torch.device("cpu")))
     treated = apply_scheme(

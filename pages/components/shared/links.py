@@ -1,14 +1,31 @@
-"""Links name an option as it is shown; what they called it in code still opens."""
+"""What a page shows is in its link, by the names of code, which stay when titles change."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 
 
-def link_to_name(key: str, names: Collection[str]) -> None:
-    """Begin the widget of this key with the option that the link calls by its name in code; call it before the widget."""
-    if key not in st.session_state and (asked := st.query_params.get(key)) in names:
-        st.session_state[key] = asked
+def link_choice(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    start: int = 0,
+    names: Mapping[str, str] | None = None,
+    help: str | None = None,  # as streamlit calls it
+) -> str:
+    """Show a choice that the link holds by its name in code, and return what was chosen; the link may also say its title.
+
+    A selectbox that is bound to the link by itself would write titles there, and drop what the link calls by its name.
+    """
+    called = names or {}
+    if st.session_state.get(key) not in options:
+        wanted = st.query_params.get(key)
+        named = next((name for name in options if wanted in (name, called.get(name))), None)
+        st.session_state[key] = named or options[min(start, len(options) - 1)]
+    chosen = str(st.selectbox(label, options, key=key, format_func=lambda name: called.get(name, name), help=help))
+    st.query_params[key] = chosen
+    return chosen
 
 
 def begin_with_linked(key: str, names: Collection[str]) -> None:
