@@ -9,7 +9,23 @@ from fairsal_core.cli.options import source
 from fairsal_core.cli.outcome import Outcome
 from fairsal_core.errors import FairsalError
 
-_SHOWN = ("attribute", "value", "low", "high", "n", "needed", "adjusted_p", "verdict", "family", "worst_cell")
+_SHOWN = (
+    *(
+        "attribute",
+        "value",
+        "low",
+        "high",
+        "own",
+        "own_low",
+        "n",
+        "needed",
+        "adjusted_p",
+        "verdict",
+        "family",
+        "with_target",
+    ),
+    "worst_cell",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

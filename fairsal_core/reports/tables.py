@@ -193,6 +193,7 @@ def scan_table(kept: KeptScan) -> pd.DataFrame:
             "attribute": table["attribute"],
             "verdict": table["verdict"],
             "difference": list(map(shown, table["value"], table["low"], table["high"])),
+            "of its own": list(map(shown, table["own"], table["own_low"], table["own_high"])),
             "adjusted p": ["–" if pd.isna(p) else f"{p:.2g}" for p in table["adjusted_p"]],
             "n": table["n"],
             "needed": ["–" if pd.isna(needed) else f"{needed:,.0f}" for needed in table["needed"]],

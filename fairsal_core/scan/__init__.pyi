@@ -12,7 +12,7 @@ from .errors import (
     by_family,
     scan,
 )
-from .families import correlations_of, families_of
+from .families import SAME_FAMILY, correlations_of, families_of
 from .groups import (
     AS_THEY_ARE,
     EQUAL,
@@ -45,6 +45,7 @@ __all__ = [
     "MARGIN",
     "OVERLAP_COLUMNS",
     "QUADRANTS",
+    "SAME_FAMILY",
     "SCAN_COLUMNS",
     "UNKNOWN",
     "VIEWS",

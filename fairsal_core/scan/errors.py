@@ -23,7 +23,8 @@ from fairsal_core.metrics import (
     size_of_difference,
 )
 from fairsal_core.scan.columns import Columns, columns_of
-from fairsal_core.scan.families import families_of
+from fairsal_core.scan.families import correlations_of, families_of
+from fairsal_core.scan.own import own_differences
 
 LEVEL = 0.95
 MARGIN = 0.05
@@ -58,6 +59,10 @@ SCAN_COLUMNS = (
     "selection_ratio",
     "selection_low",
     "selection_high",
+    "own",
+    "own_low",
+    "own_high",
+    "with_target",
 )
 _MOST_TIMES = 1e6
 
@@ -73,6 +78,7 @@ class _Compared(NamedTuple):
     smallest: Numbers
     needed: Numbers
     by_rate: tuple[Rates, Rates]
+    both: Rates
 
 
 def scan(
@@ -111,6 +117,11 @@ def scan(
         `family` names the first attribute in the table of those that come together (|phi|). `missing` counts faces without
         the label, which are left out. The worst cell is the one most often judged wrongly. The selection ratio is the lower
         of the two rates of "yes" over the higher. Rows with too few faces stand last.
+
+        `own` is the mean size of the two differences with the columns of other families held fixed: what a column shows only
+        because it comes with another one falls away. Rows that differ stand first, by the lower end of its 95% interval, and
+        where that is 0 by `low`. `with_target` is phi with the target among these faces: what comes with the target, as an
+        open mouth with a smile, may be a part of it.
 
         A crossing ("A and not B") differs as far as it does from *both* of its neighbours, "A and B" and "not A and not
         B": what one of its parts alone explains is not put down to it.
@@ -166,6 +177,8 @@ def _by_column(columns: Columns, weights: Counts) -> pd.DataFrame:
     with_it, known = columns.has.T @ weights, columns.known.T @ weights
     without = known - with_it
     families = families_of(columns)
+    target = weights[:, 1] > 0
+    own = own_differences(columns, families, weights[:, 0] + weights[:, 2], target, LEVEL**0.5)
     leaders = [columns.names[int(np.flatnonzero(families == family)[0])] for family in families]
     return pd.DataFrame(
         {
@@ -175,8 +188,22 @@ def _by_column(columns: Columns, weights: Counts) -> pd.DataFrame:
             **_as_columns(_compared(with_it, without)),
             **_worst(with_it, without),
             **_selected(with_it, without),
+            **_as_own(_of_both(*own)),
+            "with_target": correlations_of(_beside(columns, target))[:-1, -1],
         }
     )
+
+
+def _beside(columns: Columns, target: NDArray[np.bool_]) -> Columns:
+    """Return the columns with the target as the last."""
+    return columns._replace(
+        has=np.column_stack([columns.has, target]),
+        known=np.column_stack([columns.known, np.ones_like(target)]),
+    )
+
+
+def _as_own(found: Rates) -> dict[str, Any]:
+    return {"own": found.value, "own_low": found.low, "own_high": found.high}
 
 
 def _by_crossing(columns: Columns, weights: Counts, fewest: int) -> pd.DataFrame:
@@ -206,6 +233,7 @@ def _by_crossing(columns: Columns, weights: Counts, fewest: int) -> pd.DataFrame
         surer = edges[0].p > edges[1].p  # the less certain of the two stands for both
         tables.append(
             pd.DataFrame({"attribute": names, "family": names, "missing": 0, **_either(edges, surer)}).assign(
+                with_target=np.nan,
                 **_worst(group[places], np.where(surer[:, None], neighbours[0][places], neighbours[1][places])),
                 **_selected(group[places], np.where(surer[:, None], neighbours[0][places], neighbours[1][places])),
             )
@@ -240,7 +268,28 @@ def _compared(one: Counts, other: Counts) -> _Compared:
         smallest,
         np.maximum(*needed),
         (hits, false),
+        _of_both(sure_hits, sure_false),
     )
+
+
+def _of_both(one: Rates, other: Rates) -> Rates:
+    """Return the mean size of two signed rates of independent faces, the larger of what their sum and difference come to.
+
+    The sum is what moves decisions the same way whatever the label, the difference what makes errors of both kinds commoner.
+    """
+    below, above = one.value - one.low, one.high - one.value
+    ends = []
+    for sign, low, high in (
+        (1, other.value - other.low, other.high - other.value),
+        (-1, other.high - other.value, other.value - other.low),
+    ):
+        middle = (one.value + sign * other.value) / 2
+        ends.append(
+            size_of_difference(
+                Rates(middle, middle - np.hypot(below, low) / 2, middle + np.hypot(above, high) / 2, one.n)
+            )
+        )
+    return Rates(*(np.fmax(*pair) for pair in zip(*ends, strict=True)))
 
 
 def _difference(hits: tuple[Numbers, Numbers], n: tuple[Numbers, Numbers], level: float) -> Rates:
@@ -264,6 +313,7 @@ def _as_columns(found: _Compared) -> dict[str, Any]:
         "n": found.smallest,
         "needed": found.needed,
         "p": found.p,
+        **_as_own(found.both),
     }
     for name, rates in zip(("true_positive", "false_positive"), found.by_rate, strict=True):
         columns |= {f"{name}_difference": rates.value, f"{name}_low": rates.low, f"{name}_high": rates.high}
@@ -309,5 +359,6 @@ def _judged(table: pd.DataFrame, fewest: int) -> pd.DataFrame:
     )
     counts = {"n": "int64", "missing": "int64", "worst_n": "int64"}
     rows = table.assign(adjusted_p=adjusted, verdict=verdict).astype(counts)
-    order = np.lexsort([rows["adjusted_p"], -rows["low"].fillna(0), ~enough])
+    keys = [rows["adjusted_p"], -rows["low"].fillna(0), -rows["own_low"].fillna(0), verdict != DIFFERS, ~enough]
+    order = np.lexsort(keys)
     return rows.iloc[order].reset_index(drop=True)[list(SCAN_COLUMNS)]

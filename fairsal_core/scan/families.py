@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from fairsal_core.scan.columns import Columns
 
-ALIKE = 0.5
+SAME_FAMILY = 0.5
 """The least mean |phi| between the members of two families that become one."""
 
 
@@ -21,7 +21,7 @@ def correlations_of(columns: Columns) -> NDArray[np.float64]:
     return found
 
 
-def families_of(columns: Columns, alike: float = ALIKE) -> NDArray[np.int64]:
+def families_of(columns: Columns, alike: float = SAME_FAMILY) -> NDArray[np.int64]:
     """Return the family of each attribute, (A,): average linkage on 1 - |phi|, cut where the mean |phi| falls below `alike`.
 
     Classes of one column are always one family.

@@ -7,7 +7,17 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.scan import ALIKE, CANNOT_SAY, DIFFERS, FEWEST_FACES, MARGIN, Columns, by_family, columns_of
+from fairsal_core.scan import (
+    ALIKE,
+    CANNOT_SAY,
+    DIFFERS,
+    FEWEST_FACES,
+    MARGIN,
+    SAME_FAMILY,
+    Columns,
+    by_family,
+    columns_of,
+)
 from fairsal_core.settings import parse_config, preset_settings
 from pages.components.scan.faces import faces_of_row
 from pages.components.scan.view import View, scanned
@@ -26,7 +36,7 @@ def columns_section(view: View) -> None:
     st.subheader("Errors by attribute")
     depth = 2 if st.toggle("Also crossings of two", key="crossings", bind="query-params") else 1
     table = scanned(view.key, depth, view)
-    _summary(table)
+    _summary(table, plain(view.judged.target))
     families = by_family(table)
     leaders = pd.concat([family.iloc[:1] for family in families], ignore_index=True)
     sizes = [len(family) for family in families]
@@ -41,9 +51,11 @@ def columns_section(view: View) -> None:
     )
     st.caption(
         "*Difference*: the larger of the differences in true and in false positive rate between faces with the attribute and "
-        f"without, with its 95% interval. *n*: faces of the smallest of the four cells; below {FEWEST_FACES} nothing is said. "
-        f"*Needed*: how many that cell would need for a difference of {MARGIN:g} to be seen with 80% power. *p*: adjusted for "
-        "everything that was looked at (Benjamini and Hochberg). Attributes that come together are one line: choose it to open it."
+        "without, with its 95% interval. *Of its own*: the mean of the two with the attributes of other lines held fixed, so that "
+        "what only comes with another attribute falls back; the lines stand by it. *n*: faces of the smallest of the four cells; "
+        f"below {FEWEST_FACES} nothing is said. *Needed*: how many that cell would need for a difference of {MARGIN:g} to be seen "
+        "with 80% power. *p*: adjusted for everything that was looked at (Benjamini and Hochberg). Attributes that come together "
+        "are one line: choose it to open it."
     )
     offer_table(table, "All numbers", f"scan-{view.run.id}")
     rows = chosen.selection.rows
@@ -51,13 +63,26 @@ def columns_section(view: View) -> None:
         _opened(view, families[rows[0]])
 
 
-def _summary(table: pd.DataFrame) -> None:
+def _beside_the_target(table: pd.DataFrame, target: str) -> str:
+    """Return a sentence where the first attribute comes with the target: which is the first that does not."""
+    others = table[(table["with_target"].abs() < SAME_FAMILY) & (table["verdict"] == DIFFERS)]
+    phi = table["with_target"][0]
+    if not abs(phi) >= SAME_FAMILY or others.empty:
+        return ""
+    return (
+        f" It comes with {target} (phi {phi:.2f}) and may be a part of it; of those that do not, most surely by "
+        f"**{plain(others['attribute'].iloc[0])}**."
+    )
+
+
+def _summary(table: pd.DataFrame, target: str) -> None:
     counts = {verdict: int((table["verdict"] == verdict).sum()) for verdict in _SIGNS}
     first = table.iloc[0]
     if counts[DIFFERS]:
         said = (
             f"Errors differ by {counts[DIFFERS]} of {len(table)} attributes, most surely by **{plain(first['attribute'])}**: "
             f"{first['value']:.2f} [{first['low']:.2f}, {first['high']:.2f}]."
+            f"{_beside_the_target(table, target)}"
         )
     else:
         said = f"No difference in errors is shown by any of {len(table)} attributes."
@@ -75,6 +100,7 @@ def _shown(rows: pd.DataFrame, target: str, sizes: list[int] | None = None) -> p
             "attribute": names,
             "verdict": rows["verdict"].map(_SIGNS),
             "difference": [_interval(row.value, row.low, row.high) for row in rows.itertuples()],
+            "of its own": [_interval(row.own, row.own_low, row.own_high) for row in rows.itertuples()],
             "p": [_p(value) for value in rows["adjusted_p"]],
             "n": rows["n"],
             "needed": rows["needed"].where(np.isfinite(rows["needed"].astype(float))),
