@@ -7,7 +7,7 @@ from typing import Any
 
 from fairsal_core.cli.options import source
 from fairsal_core.cli.outcome import Outcome
-from fairsal_core.errors import FairsalError
+from fairsal_core.errors import FairsalError, unknown_name
 
 _SHOWN = (
     *(
@@ -34,7 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given.add_argument("--predictions", type=Path, help="a table with a column of file names, and scores or decisions")
     parser.add_argument("--data", help="with --predictions: 'demo', or a folder of faces and their labels")
     parser.add_argument("--target", help="with --predictions: what is predicted")
-    parser.add_argument("--variant", help="of the run (default: the first)")
+    parser.add_argument(
+        "--columns",
+        default="",
+        help="with --predictions: what columns are, as ROLE=COLUMN,...; by default it is looked at",
+    )
+    parser.add_argument(
+        "--scores",
+        choices=("probabilities", "logits"),
+        default="probabilities",
+        help="with --predictions: what scores are",
+    )
+    parser.add_argument("--variant", help="of the run, or model of the table (default: the first)")
     parser.add_argument("--seed", type=int, help="of the variant (default: the first)")
     parser.add_argument("--treated-by", help="the scheme that the faces are treated by (default: clean faces)")
     parser.add_argument("--depth", type=int, choices=(1, 2), default=1, help="2: look at crossings of two as well")
@@ -107,11 +118,18 @@ def _of_run(options: argparse.Namespace) -> tuple[str, Any]:
 
 def _of_table(options: argparse.Namespace) -> tuple[str, Any]:
     from fairsal_core.faces import list_faces
+    from fairsal_core.results import TableOf
     from fairsal_core.scan import judged_in
+    from fairsal_core.settings import columns_in
 
     if not options.data or not options.target:
         raise FairsalError(
             "With --predictions give --data, the faces that they are about, and --target, what is predicted."
         )
     data = source(options.data)
-    return data, judged_in(options.predictions, list_faces(data), options.target)
+    asked = TableOf(options.target, columns_in(options.columns), options.scores)
+    models = {each.name: each for each in judged_in(options.predictions, list_faces(data), asked)}
+    wanted = options.variant or next(iter(models))
+    if wanted not in models:
+        raise unknown_name(f"model of {options.predictions.name}", wanted, list(models))
+    return data, models[wanted]

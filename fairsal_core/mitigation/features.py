@@ -101,6 +101,22 @@ def features_of(classifier: nn.Module, images: NDArray[np.uint8]) -> Tensor:
     return torch.stack([known[key] for key in keys])
 
 
+@torch.no_grad()
+def relevance_of_features(classifier: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what each feature before the last layer adds to "yes" and takes from "no", for each face, (N, D).
+
+    A feature times the difference of its two weights: with the bias they add up to the difference of the two logits.
+
+    Raises
+    ------
+    FairsalError
+        If the last layer is no linear one with two outputs, or has thresholds behind it.
+    """
+    weight = _linear(classifier, images).weight
+    found: NDArray[np.float32] = (features_of(classifier, images) * (weight[1] - weight[0])).cpu().numpy()
+    return found
+
+
 _kept: tuple[bytes, dict[bytes, Tensor]] = (b"", {})  # of the last network only: they may be many
 
 

@@ -25,7 +25,7 @@ from .attention import (
     measure_again,
     read_attention,
 )
-from .brought import BROUGHT_COLUMNS, TABLE_SUFFIXES, Brought, keep_table, kept_table, read_brought
+from .brought import BROUGHT_COLUMNS, TABLE_SUFFIXES, Brought, TableOf, keep_table, kept_table, read_brought, read_one
 from .cautions import FEWEST, FEWEST_SEEDS, about_these_networks, cautions, fewest_faces, says_the_same_of_all
 from .changes import changes_table, face_changes, reference_changes
 from .checking import check_comparable, check_predictions, check_results, check_subsets
@@ -72,6 +72,7 @@ __all__ = [
     "MethodOutcome",
     "Number",
     "SignedMaps",
+    "TableOf",
     "WithheldError",
     "about_these_networks",
     "accuracy_and_gap",
@@ -112,6 +113,7 @@ __all__ = [
     "read_brought",
     "read_hidden",
     "read_means",
+    "read_one",
     "read_outcomes",
     "read_predictions",
     "read_results",

@@ -7,8 +7,9 @@ what does not fit: faces that the set lacks, faces without a prediction, rows th
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -67,6 +68,26 @@ class Brought:
         return list(dict.fromkeys(self.table["model"]))
 
 
+class Asked(Protocol):
+    """What has to be known to understand a table: what is predicted, which columns are named, what scores are."""
+
+    @property
+    def target(self) -> str: ...
+    @property
+    def columns(self) -> Mapping[str, str]: ...
+    @property
+    def scores(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class TableOf:
+    """What is said of a table; the fields are those of `AuditConfig`."""
+
+    target: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    scores: str = "probabilities"
+
+
 def keep_table(content: bytes, name: str) -> Path:
     """Keep an uploaded table in the workspace, under what is in it, and return where it lies."""
     if len(content) > MOST_TABLE:
@@ -115,6 +136,11 @@ def read_brought(config: AuditConfig, faces: FaceDataset) -> list[Brought]:
     return found
 
 
+def read_one(file: Path, asked: Asked, faces: FaceDataset) -> Brought:
+    """Return what one table says of a set's faces; raises FairsalError as `read_brought` does."""
+    return _read(file, file.stem, asked, faces)
+
+
 def _model_names(files: Sequence[Path]) -> list[str]:
     """Return what to call the model of each file that does not say: the file's name, with its folder's where it is not alone."""
     stems = [file.stem for file in files]
@@ -124,7 +150,7 @@ def _model_names(files: Sequence[Path]) -> list[str]:
     ]
 
 
-def _read(file: Path, name: str, config: AuditConfig, faces: FaceDataset) -> Brought:
+def _read(file: Path, name: str, config: Asked, faces: FaceDataset) -> Brought:
     rows = rows_about_faces(file, faces, config.columns.get("face"))
     roles = _roles_of(rows, config, faces)
     tables = []
@@ -150,7 +176,7 @@ def _read(file: Path, name: str, config: AuditConfig, faces: FaceDataset) -> Bro
     return Brought(file, {"face": rows.picture, **roles}, table, tuple(notes))
 
 
-def _roles_of(rows: RowsAboutFaces, config: AuditConfig, faces: FaceDataset) -> dict[str, str]:
+def _roles_of(rows: RowsAboutFaces, config: Asked, faces: FaceDataset) -> dict[str, str]:
     """Return role -> column, chosen, or by its name, or by being the only one that could be it."""
     file = rows.table.path
     for column in config.columns.values():
@@ -244,7 +270,7 @@ def _number(text: str) -> float:
         return np.nan
 
 
-def _numbers(rows: RowsAboutFaces, column: str, config: AuditConfig) -> NDArray[np.float64]:
+def _numbers(rows: RowsAboutFaces, column: str, config: Asked) -> NDArray[np.float64]:
     """Return the score of each row (N,), in [0, 1]; NaN where the cell is empty."""
     texts = _texts(rows, column)
     if config.scores == "probabilities" and all("%" in text or is_missing(text) for text in texts):
@@ -319,7 +345,7 @@ def _about_unknown(rows: RowsAboutFaces, file: Path) -> Iterator[str]:
 
 
 def _about_labels(
-    rows: RowsAboutFaces, roles: Mapping[str, str], config: AuditConfig, faces: FaceDataset, file: Path
+    rows: RowsAboutFaces, roles: Mapping[str, str], config: Asked, faces: FaceDataset, file: Path
 ) -> Iterator[str]:
     """Say where labels in the table are not the set's."""
     if "label" not in roles:

@@ -1,5 +1,5 @@
 from .attention import OVERLAP_COLUMNS, QUADRANTS, atlas_regions, overlaps, quadrant
-from .clusters import CLUSTER_COLUMNS, FEWEST_MAPS, Clusters, cluster_table, clusters_of, enriched
+from .clusters import CLUSTER_COLUMNS, FEWEST_MAPS, Clusters, cluster_table, clusters_of, clusters_of_features, enriched
 from .cohorts import Cohort, delete_cohort, list_cohorts, read_cohort, save_cohort
 from .columns import Columns, columns_of
 from .errors import (
@@ -26,6 +26,7 @@ from .groups import (
 )
 from .keeping import KeptScan, forget_scan, keep_scan, kept_scan
 from .parts import FACE_PARTS, LOOK_COLUMNS, looks, mean_parts, part_shares, parts_in, parts_of, pooled
+from .selections import changed_sides, worst_decile
 from .subjects import Judged, Subject, attributes_of, data_of, judged_by, judged_in, subjects_of
 
 __all__ = [
@@ -59,8 +60,10 @@ __all__ = [
     "atlas_regions",
     "attributes_of",
     "by_family",
+    "changed_sides",
     "cluster_table",
     "clusters_of",
+    "clusters_of_features",
     "columns_of",
     "correlations_of",
     "data_of",
@@ -86,4 +89,5 @@ __all__ = [
     "save_cohort",
     "scan",
     "subjects_of",
+    "worst_decile",
 ]

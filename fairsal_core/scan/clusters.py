@@ -1,7 +1,8 @@
 """What no column names: faces of one predicted class that a classifier looks at in the same way.
 
-Relevance maps are pooled to 16 x 16 and clustered spectrally, near and far being measured by each map's own neighbourhood, into
-as many clusters as the largest gap between the Laplacian's eigenvalues says, which may be one.
+Relevance maps are pooled to 16 x 16, or features weighted by their relevance taken as they are, and clustered spectrally, near and
+far being measured by each one's own neighbourhood, into as many clusters as the largest gap between the Laplacian's eigenvalues
+says, which may be one.
 
 References
 ----------
@@ -69,12 +70,28 @@ def clusters_of(magnitudes: NDArray[np.floating], seed: int = 0) -> Clusters:
     FairsalError
         If there are too few maps, too many, or one without relevance.
     """
-    count = len(magnitudes)
+    _check_count(len(magnitudes))
+    return _clusters(pooled(magnitudes, SIDE).reshape(len(magnitudes), -1), seed)
+
+
+def clusters_of_features(relevance: NDArray[np.floating], seed: int = 0) -> Clusters:
+    """Cluster the faces of one predicted class by the size of each feature's relevance, (N, D), as `clusters_of` does by maps."""
+    _check_count(len(relevance))
+    sizes = np.abs(relevance, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _clusters(sizes / sizes.sum(axis=1, keepdims=True), seed)
+
+
+def _check_count(count: int) -> None:
     if not FEWEST_MAPS <= count <= MOST_MAPS:
         raise FairsalError(
             f"Clusters need {FEWEST_MAPS} to {MOST_MAPS:,} relevance maps of one predicted class; there are {count:,}."
         )
-    maps = pooled(magnitudes, SIDE).reshape(count, -1)
+
+
+def _clusters(maps: NDArray[np.float64], seed: int) -> Clusters:
+    """Cluster rows (N, D), at least 0, each adding up to 1."""
+    count = len(maps)
     if not np.isfinite(maps).all():
         raise FairsalError(
             f"{int((~np.isfinite(maps).all(axis=1)).sum())} maps have no relevance at all; leave them out."

@@ -1,6 +1,5 @@
 """What a scan is of: the judgements of one classifier about faces, out of a finished run or a table, and the faces' attributes."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fairsal_core.errors import FairsalError, sentence, unknown_name
+from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.faces import FaceDataset, list_faces
-from fairsal_core.files import MOST_TABLE, read_bounded, read_parquet
-from fairsal_core.results import CLEAN, THRESHOLD, positive, read_predictions
+from fairsal_core.results import CLEAN, THRESHOLD, TableOf, positive, read_one, read_predictions
 from fairsal_core.runs import Run
-
-_FACE = ("face", "image", "image_id", "file", "file_name", "filename", "name", "path")
-_SCORE = ("score", "probability", "prob", "y_score", "y_prob")
-_DECISION = ("decision", "prediction", "predicted", "pred", "y_pred")
 
 
 @dataclass(frozen=True)
@@ -51,6 +45,8 @@ class Judged:
         The probability of saying "yes": 0 or 1, unless thresholds are drawn.
     has : array, (N,) bool
         Whether each face has the target.
+    scores : array, (N,), optional
+        What "yes" was decided by; None where there are decisions alone.
     """
 
     name: str
@@ -58,6 +54,7 @@ class Judged:
     faces: pd.Index
     yes: NDArray[np.float64]
     has: NDArray[np.bool_]
+    scores: NDArray[np.float64] | None = None
 
     def only(self, names: set[str] | frozenset[str]) -> "Judged":
         """Return what was said of these faces.
@@ -70,7 +67,8 @@ class Judged:
         kept = self.faces.isin(list(names))
         if not kept.any():
             raise FairsalError(f"None of the {len(names):,} faces was judged by {self.name}.")
-        return Judged(self.name, self.target, self.faces[kept], self.yes[kept], self.has[kept])
+        scores = None if self.scores is None else self.scores[kept]
+        return Judged(self.name, self.target, self.faces[kept], self.yes[kept], self.has[kept], scores)
 
     @property
     def wrong(self) -> NDArray[np.float64]:
@@ -109,46 +107,40 @@ def judged_by(run: Run, subject: Subject | None = None) -> Judged:
         & (predictions["evaluation"] == chosen.evaluation)
         & (predictions["treated_by"] == chosen.treated_by)
     ].drop_duplicates("face")
+    scores = rows["score"].to_numpy(dtype=np.float64)
     return Judged(
         chosen.name,
         target,
         pd.Index(rows["face"].astype(str)),
         positive(rows).to_numpy(dtype=np.float64),
         rows["target"].to_numpy(dtype=bool),
+        scores if np.isfinite(scores).all() else None,
     )
 
 
-def judged_in(file: Path, faces: FaceDataset, target: str) -> Judged:
-    """Return what a table says of a set's faces: a column with their names, and one with scores or with decisions.
+def judged_in(file: Path, faces: FaceDataset, asked: TableOf) -> list[Judged]:
+    """Return what a table says of a set's faces, as an audit reads it, one for each model in it.
 
     Raises
     ------
     FairsalError
-        If it cannot be read so.
+        If it cannot be read so, or says nothing of labelled faces.
     """
-    table = _read(file)
-    face, score = _column(table, _FACE), _column(table, (*_DECISION, *_SCORE))
-    if face is None or score is None:
-        raise FairsalError(
-            f"{file} has the columns {', '.join(map(str, table.columns))}; needed are one with the faces' names "
-            f"({_FACE[0]}) and one with scores from 0 to 1 ({_SCORE[0]}) or decisions ({_DECISION[0]})."
-        )
-    values = pd.to_numeric(table[score].replace({"True": 1, "False": 0, True: 1, False: 0}), errors="coerce")
-    rows = pd.Series(values.to_numpy(dtype=np.float64), index=table[face].astype(str)).dropna()
-    rows = rows[~rows.index.duplicated()]
+    target = asked.target
     labelled = faces.with_label(target)
-    names = labelled.names[labelled.names.isin(rows.index)]
-    if not len(names):
-        raise FairsalError(
-            f"None of the {len(table):,} rows of {file} is about a face of '{faces.name}', such as {faces.names[0]}."
-        )
-    scores = rows.loc[names].to_numpy()
-    if scores.min() < 0 or scores.max() > 1:
-        raise FairsalError(
-            f"The scores in {file} lie from {scores.min():g} to {scores.max():g}; they have to be probabilities."
-        )
-    has = labelled.take(np.flatnonzero(labelled.names.isin(names))).labels(target)
-    return Judged(file.stem, target, names, (scores > THRESHOLD).astype(np.float64), has)
+    found = []
+    for model, rows in read_one(file, asked, faces).table.groupby("model", sort=False):
+        known = rows[rows["face"].isin(labelled.names)].set_index("face")
+        own = labelled.take(labelled.names.get_indexer(known.index))
+        scores = known["score"].to_numpy(dtype=np.float64)
+        decided = known["decision"].to_numpy(dtype=np.float64)
+        yes = np.where(np.isfinite(decided), decided, scores > THRESHOLD)
+        known_scores = scores if np.isfinite(scores).all() else None
+        if len(known):
+            found.append(Judged(str(model), target, own.names, yes, own.labels(target), known_scores))
+    if not found:
+        raise FairsalError(f"No row of {file} is about a face of '{faces.name}' with a label '{target}'.")
+    return found
 
 
 def attributes_of(data: str | FaceDataset, judged: Judged) -> pd.DataFrame:
@@ -182,19 +174,3 @@ def _target(config: Mapping[str, Any], run: str) -> str:
     if not isinstance(target, str) or not target:
         raise FairsalError(f"Run {run} predicts no attribute that could be scanned: it is of another kind.")
     return target
-
-
-def _column(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
-    lowered = {str(column).strip().lower(): str(column) for column in table.columns}
-    return next((lowered[name] for name in names if name in lowered), None)
-
-
-def _read(file: Path) -> pd.DataFrame:
-    try:
-        if file.suffix.lower() in (".parquet", ".pq"):
-            return read_parquet(file)
-        return pd.read_csv(io.BytesIO(read_bounded(file, MOST_TABLE)), sep=None, engine="python")
-    except FileNotFoundError:
-        raise FairsalError(f"There is no file {file}.") from None
-    except (OSError, ValueError) as error:
-        raise FairsalError(f"{file} cannot be read as a table ({sentence(error)[:120]}).") from error

@@ -1,5 +1,5 @@
 from .attention import AUTO, BOX, PARTS, PRESET, REGION_MAP, AttentionSettings, ExplainerChoice, RoiChoice
-from .audit import ALL_SPLITS, AUDIT, NO_DEVICE, ON_VALIDATION, ROLES, AuditConfig
+from .audit import ALL_SPLITS, AUDIT, NO_DEVICE, ON_VALIDATION, ROLES, AuditConfig, columns_in
 from .base import FrozenSettings, checked_settings
 from .experiment import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, parse_config
 from .jobs import ATTRIBUTION, REGIONS, ExplainConfig, MapJob, RegionJob
@@ -47,6 +47,7 @@ __all__ = [
     "SweepConfig",
     "checked_settings",
     "choice_title",
+    "columns_in",
     "explainer_title",
     "parse_audit",
     "parse_config",

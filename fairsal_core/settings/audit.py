@@ -17,6 +17,19 @@ NO_DEVICE = "none"  # of an audit of predictions, which needs no network
 _MOST_FILES = 20
 
 
+def columns_in(text: str) -> dict[str, str]:
+    """Return role -> column of "ROLE=COLUMN,..."; raises FairsalError for what is no role of ROLES."""
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    return check_roles({role.strip(): column.strip() for role, _, column in pairs})
+
+
+def check_roles(columns: dict[str, str]) -> dict[str, str]:
+    """Return role -> column; raises FairsalError for what is no role of ROLES."""
+    if wrong := [role for role in columns if role not in ROLES]:
+        raise FairsalError(f"A column is {', '.join(ROLES)}; not '{wrong[0]}'.")
+    return columns
+
+
 class AuditConfig(FrozenSettings):
     """Predictions to audit: a target, an attribute that they should not depend on, and the faces that they are about."""
 
@@ -61,10 +74,7 @@ class AuditConfig(FrozenSettings):
     @field_validator("columns", mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
-        return {role.strip(): column.strip() for role, _, column in pairs}
+        return columns_in(value) if isinstance(value, str) else value
 
     @field_validator("threshold", mode="before")
     @classmethod
@@ -78,8 +88,7 @@ class AuditConfig(FrozenSettings):
     def _fits(self) -> "AuditConfig":
         if self.target == self.confounder:
             raise FairsalError(f"Target and protected attribute are both '{self.target}'; choose two different ones.")
-        if wrong := [role for role in self.columns if role not in ROLES]:
-            raise FairsalError(f"A column is {', '.join(ROLES)}; not '{wrong[0]}'.")
+        check_roles(self.columns)
         if isinstance(self.threshold, float) and not 0 <= self.threshold <= 1:
             raise FairsalError(f"A threshold lies between 0 and 1; {self.threshold:g} does not.")
         if self.threshold == ON_VALIDATION and self.test_split == ALL_SPLITS:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.metrics import difference_interval
-from fairsal_core.scan import FEWEST_MAPS, cluster_table, clusters_of, enriched
+from fairsal_core.scan import FEWEST_MAPS, cluster_table, clusters_of, clusters_of_features, enriched
 
 
 def planted(seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -32,6 +32,18 @@ def test_as_many_clusters_as_were_planted_and_pure(seed: int) -> None:
     assert min(purity) > 0.95
     assert found.embedding.shape == (150, 2)
     assert (found.labels[found.nearest(1, 5)] == 1).all()
+
+
+def test_features_are_clustered_by_the_size_of_their_relevance_alone() -> None:
+    generator = np.random.default_rng(0)
+    kinds = generator.choice(2, 120, p=[0.6, 0.4])
+    relevance = np.where(np.arange(40) // 20 == kinds[:, None], 1.0, 0.1) * (1 + 0.2 * generator.random((120, 40)))
+    found = clusters_of_features(relevance)
+    assert found.count == 2 and (found.labels == kinds).all()
+    of_another_size = -relevance * generator.uniform(1, 5, (120, 1))
+    assert (clusters_of_features(of_another_size).labels == kinds).all()
+    with pytest.raises(FairsalError, match="1 maps have no relevance"):
+        clusters_of_features(np.vstack([relevance, np.zeros(40)]))
 
 
 def test_a_cluster_is_told_by_its_errors_and_columns() -> None:

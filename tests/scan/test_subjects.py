@@ -9,19 +9,22 @@ from fairlearn.metrics import MetricFrame, selection_rate
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import load_celeba
-from fairsal_core.results import read_predictions
+from fairsal_core.results import TableOf, read_brought, read_predictions
 from fairsal_core.scan import (
     DIFFERS,
     IMPACT_RATIO,
     Judged,
     Subject,
     attributes_of,
+    changed_sides,
     groups_of,
     judged_by,
     judged_in,
     scan,
     subjects_of,
+    worst_decile,
 )
+from fairsal_core.settings import parse_audit
 from tests.helpers import faces_in_memory
 from tests.scan.conftest import MakeRun
 
@@ -56,7 +59,7 @@ def test_a_table_of_scores_is_read_by_the_names_of_its_columns(tmp_path: Path, d
             table.to_parquet(path)
         else:
             table.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
-        judged = judged_in(path, faces, "Smiling")
+        (judged,) = judged_in(path, faces, TableOf("Smiling"))
         assert judged.faces.tolist() == faces.names[5:].tolist()
         assert judged.yes.tolist() == (table["score"] > 0.5).astype(float).tolist()
         assert judged.has.tolist() == faces.labels("Smiling")[5:].tolist()
@@ -65,16 +68,60 @@ def test_a_table_of_scores_is_read_by_the_names_of_its_columns(tmp_path: Path, d
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("face,mood\na.jpg,1\n", "needed are"),
-        ("face,score\nnobody.jpg,1\n", "None of the 1 rows"),
-        ("face,score\n000001.jpg,7\n000002.jpg,-2\n", "from -2 to 7"),
+        ("face,score\nnobody.jpg,1\n", "is taken for a score"),
+        ("face,score\n000001.jpg,7\n000002.jpg,-2\n", "holds -2 to 7"),
     ],
 )
 def test_a_table_that_does_not_do_is_a_sentence(tmp_path: Path, drawn_folder: Path, content: str, said: str) -> None:
     path = tmp_path / "scores.csv"
     path.write_text(content)
     with pytest.raises(FairsalError, match=said):
-        judged_in(path, load_celeba(drawn_folder), "Smiling")
+        judged_in(path, load_celeba(drawn_folder), TableOf("Smiling"))
+
+
+def test_a_table_of_several_models_and_logits_is_read_as_an_audit_reads_it(tmp_path: Path, drawn_folder: Path) -> None:
+    faces = load_celeba(drawn_folder)
+    logits = np.linspace(-3, 2, len(faces))
+    parts = [pd.DataFrame({"face": faces.names, "z": sign * logits, "who": who}) for who, sign in (("a", 1), ("b", -1))]
+    path = tmp_path / "both.csv"
+    pd.concat(parts).to_csv(path, index=False)
+    found = judged_in(path, faces, TableOf("Smiling", {"score": "z", "model": "who"}, "logits"))
+    assert [each.name for each in found] == ["a", "b"]
+    assert found[0].yes.tolist() == (logits > 0).tolist() and found[1].yes.tolist() == (logits < 0).tolist()
+    config = parse_audit(
+        {
+            "data": str(drawn_folder),
+            "target": "Smiling",
+            "confounder": "Male",
+            "predictions": [str(path)],
+            "columns": "score=z,model=who",
+            "scores": "logits",
+        }
+    )
+    (brought,) = read_brought(config, faces)
+    assert brought.table.loc[brought.table["model"] == "a", "score"].tolist() == found[0].scores.tolist()
+
+
+def test_ready_selections_are_faces_that_changed_sides_and_the_worst_tenth(make_run: MakeRun) -> None:
+    run = make_run()
+    before, now = judged_by(run), judged_by(run, Subject("general_mask@0.7", 0))
+    sides = changed_sides(now, before)
+    wrong_before, wrong_now = (dict(zip(each.faces, each.wrong > 0.5, strict=True)) for each in (before, now))
+    assert len(sides["wrong now"]) and len(sides["right now"])
+    assert sides["wrong now"].tolist() == [f for f in now.faces if wrong_now[f] and not wrong_before[f]]
+    assert sides["right now"].tolist() == [f for f in now.faces if wrong_before[f] and not wrong_now[f]]
+    some = Judged(
+        "x",
+        "Male",
+        pd.Index(list("abcd")),
+        np.ones(4),
+        np.array([True, True, False, True]),
+        np.array([0.9, 0.6, 0.7, 0.8]),
+    )
+    assert worst_decile(some).tolist() == ["c"]
+    assert worst_decile(some.only(frozenset("abd"))).tolist() == ["b"]
+    with pytest.raises(FairsalError, match="no scores"):
+        worst_decile(Judged("x", "Male", pd.Index(["a"]), np.ones(1), np.ones(1, dtype=bool)))
 
 
 def test_faces_that_are_gone_are_counted(drawn_folder: Path) -> None:
