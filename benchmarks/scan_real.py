@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from fairsal_core.faces import CellCounts, FaceDataset, biased_subset, feasible_scale, load_faces
 from fairsal_core.regions import load_atlas
 from fairsal_core.saliency import explain
-from fairsal_core.scan import SAME_FAMILY, atlas_regions, by_family, overlaps, scan
+from fairsal_core.scan import FEWEST_FACES, SAME_FAMILY, atlas_regions, by_family, overlaps, scan
 from fairsal_core.tensors import to_unit
 
 CASES = (
@@ -89,7 +89,7 @@ def biased(
     has = judged.labels(target)
     table = scan(scores, has, judged.attributes.drop(columns=target))
     others = table[table["with_target"].abs() < SAME_FAMILY]
-    raw = table.sort_values("low", ascending=False)
+    raw = table[table["n"] >= FEWEST_FACES].sort_values("low", ascending=False)
     row = table[table["attribute"] == confounder].iloc[0]
     return {
         "target": target,

@@ -41,6 +41,11 @@ def cache_folder() -> Path:
     return workspace() / "cache"
 
 
+def cohorts_folder() -> Path:
+    """Return where cohorts lie, one file each."""
+    return workspace() / "cohorts"
+
+
 def predictions_folder() -> Path:
     """Where uploaded tables of predictions are kept."""
     return workspace() / "predictions"

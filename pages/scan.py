@@ -2,12 +2,14 @@
 
 import streamlit as st
 
+from pages.components.scan.check import check_section
 from pages.components.scan.clusters import clusters_section
 from pages.components.scan.cohorts import cohorts_section
 from pages.components.scan.columns import columns_section
 from pages.components.scan.groups import groups_section
 from pages.components.scan.looks import looks_section
 from pages.components.scan.report import report_section
+from pages.components.scan.selections import selections_section
 from pages.components.scan.view import choose_view
 from pages.components.shared.frame import inside_app
 from pages.components.shared.glossary import glossary
@@ -24,9 +26,11 @@ st.markdown(
 glossary("scan", "subject", "worst cell", "group", "attention", "interval")
 view = choose_view()
 columns_section(view)
+check_section()
 looks_section(view)
 clusters_section(view)
 groups_section(view)
+selections_section(view)
 cohorts_section(view)
 report_section(view)
 label_note(view.data)

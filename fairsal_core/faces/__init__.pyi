@@ -1,4 +1,5 @@
 from .about_faces import RowsAboutFaces, rows_about_faces
+from .added import cohort_column
 from .aligned_folder import align_folder, labelled_folder
 from .alignment import (
     FRAME,
@@ -115,6 +116,7 @@ __all__ = [
     "cell_name",
     "cell_table",
     "check_set",
+    "cohort_column",
     "correlations",
     "data_digest",
     "decode_image",

@@ -7,6 +7,7 @@ import numpy as np
 
 from fairsal_core.drawing import DEMO, demo_folder, draw_demo_faces, is_drawn
 from fairsal_core.errors import FairsalError
+from fairsal_core.faces.added import with_added_columns
 from fairsal_core.faces.annotated import Annotated, faces_of
 from fairsal_core.faces.archives import archives_in, told_to
 from fairsal_core.faces.celeba import load_celeba, looks_like_celeba
@@ -165,7 +166,7 @@ def list_faces(source: str, progress: Progress = silent) -> FaceDataset:
         raise FairsalError("No data chosen; give 'demo' or a folder with faces and their labels.")
     folder = draw_demo_faces(demo_folder(), progress=progress) if source == DEMO else Path(source)
     with told_to(progress):
-        faces = load_folder(folder)
+        faces = with_added_columns(load_folder(folder), source)
     tell_of_frame(faces, cache_folder(), progress)
     return stamped(replace(with_held_out(faces), rows=np.arange(len(faces))))
 

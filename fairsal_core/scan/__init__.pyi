@@ -1,6 +1,6 @@
 from .attention import OVERLAP_COLUMNS, QUADRANTS, atlas_regions, overlaps, quadrant
 from .clusters import CLUSTER_COLUMNS, FEWEST_MAPS, Clusters, cluster_table, clusters_of, clusters_of_features, enriched
-from .cohorts import Cohort, delete_cohort, list_cohorts, read_cohort, save_cohort
+from .cohorts import Cohort, delete_cohort, list_cohorts, make_column, read_cohort, save_cohort
 from .columns import Columns, columns_of
 from .errors import (
     ALIKE,
@@ -78,6 +78,7 @@ __all__ = [
     "kept_scan",
     "list_cohorts",
     "looks",
+    "make_column",
     "mean_parts",
     "overlaps",
     "part_shares",

@@ -12,8 +12,9 @@ import pandas as pd
 from pydantic import Field, ValidationError, field_validator
 
 from fairsal_core.errors import FairsalError, unknown_name
+from fairsal_core.faces import cohort_column
 from fairsal_core.files import read_json, safe_name, write_json
-from fairsal_core.home import workspace
+from fairsal_core.home import cohorts_folder
 from fairsal_core.settings import FrozenSettings
 
 _LONGEST = 60
@@ -27,6 +28,7 @@ class Cohort(FrozenSettings):
     faces: tuple[str, ...] = Field(min_length=1, max_length=1_000_000, description="their file names, each once")
     origin: str = Field("", max_length=500, description="how they were chosen, in words")
     made: str = Field("", description="when, UTC")
+    column: bool = Field(False, description="whether the set has it as an attribute, which can be a confounder")
 
     @field_validator("name")
     @classmethod
@@ -85,7 +87,7 @@ def read_cohort(name: str) -> Cohort:
 def list_cohorts(data: str | None = None) -> list[Cohort]:
     """Return the cohorts of the workspace, or of one set, by name; what is none is passed over."""
     found = []
-    for path in sorted(_folder().glob("*.json")):
+    for path in sorted(cohorts_folder().glob("*.json")):
         try:
             cohort = Cohort.model_validate(_content(path))
         except (FairsalError, OSError, ValidationError):
@@ -100,12 +102,21 @@ def delete_cohort(name: str) -> None:
     path.unlink(missing_ok=True)
 
 
-def _folder() -> Path:
-    return workspace() / "cohorts"
+def make_column(name: str, column: bool = True) -> str:
+    """Have the set show a cohort as an attribute, or no longer, and return what the attribute is called.
+
+    Raises
+    ------
+    FairsalError
+        If there is no such cohort.
+    """
+    cohort = read_cohort(name).model_copy(update={"column": column})
+    write_json(_path(cohort.name), cohort.model_dump(mode="json"))
+    return cohort_column(cohort.name)
 
 
 def _path(name: str) -> Path:
-    return _folder() / f"{safe_name(name)}.json"
+    return cohorts_folder() / f"{safe_name(name)}.json"
 
 
 def _content(path: Path) -> Any:

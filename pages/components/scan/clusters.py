@@ -4,15 +4,22 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from fairsal_core.errors import FairsalError
+from fairsal_core.experiments import find_subjects
+from fairsal_core.mitigation import relevance_of_features
 from fairsal_core.pictures import colour_map, data_url, over_face
 from fairsal_core.regions import min_max
-from fairsal_core.scan import FEWEST_MAPS, Clusters, cluster_table, clusters_of
+from fairsal_core.scan import FEWEST_MAPS, Clusters, cluster_table, clusters_of, clusters_of_features
 from pages.components.scan.attention import Kept, kept_maps
+from pages.components.scan.check import subject_named
 from pages.components.scan.faces import keep_as_cohort, show_faces
 from pages.components.scan.view import View
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
+
+_MAPS, _FEATURES = "maps", "features"
+_ALIKE = {_MAPS: "where it looks", _FEATURES: "which features count"}
 
 
 @in_one_sentence("Clusters")
@@ -35,9 +42,12 @@ def clusters_section(view: View) -> None:
         st.info(f"The run keeps maps of {len(chosen)} such faces; clusters need {FEWEST_MAPS}.")
         return
     places = kept.places[chosen]
-    found = clusters_of(kept.maps[chosen])
+    by = st.segmented_control(
+        "Alike in", list(_ALIKE), default=_MAPS, required=True, key="cluster_by", format_func=_ALIKE.__getitem__
+    )
+    found = clusters_of(kept.maps[chosen]) if by == _MAPS else clusters_of_features(_features(view.key, view, places))
     if found.count == 1:
-        st.info("The maps of these faces do not fall into clusters: it looks at all of them alike.")
+        st.info("These faces do not fall into clusters: it looks at all of them alike.")
         return
     table = cluster_table(found, view.judged.wrong[places], view.attributes.iloc[places])
     left, right = st.columns([2, 3])
@@ -54,6 +64,16 @@ def clusters_section(view: View) -> None:
     _one(view, kept, chosen, found, number)
 
 
+@st.cache_data(max_entries=4, show_spinner="Looking at features …")
+def _features(key: object, _view: View, places: np.ndarray) -> np.ndarray:
+    """Return the features of the view's classifier weighted by their relevance, of these faces."""
+    named = subject_named(_view)
+    if named is None:
+        raise FairsalError("The run keeps no weights of this classifier, so that its features are not known.")
+    (subject,) = find_subjects([named])
+    return relevance_of_features(subject.load(), np.asarray(_view.faces.take(places).images))
+
+
 def _one(view: View, kept: Kept, chosen: np.ndarray, found: Clusters, number: int) -> None:
     members = np.flatnonzero(found.labels == number)
     first, second = st.columns([1, 4])
@@ -67,7 +87,7 @@ def _one(view: View, kept: Kept, chosen: np.ndarray, found: Clusters, number: in
     with second:
         st.caption("The faces nearest to it")
         show_faces(view, kept.places[chosen[found.nearest(number, 6)]])
-    origin = f"cluster {number} of relevance maps, {view.subject.name}"
+    origin = f"cluster {number} of {_ALIKE[st.session_state['cluster_by']]}, {view.subject.name}"
     keep_as_cohort(view, kept.places[chosen[members]], plain(origin), key=f"cluster-{number}")
 
 

@@ -3,9 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from fairsal_core.scan import Cohort, delete_cohort, list_cohorts
+from fairsal_core.scan import Cohort, delete_cohort, list_cohorts, make_column
 from fairsal_core.spreadsheets import as_csv
+from pages.components.scan.confounder import fill_training
 from pages.components.scan.view import View
+from pages.components.shared.data import forget_faces
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
 
@@ -35,8 +37,22 @@ def _one(view: View, cohort: Cohort) -> None:
             on_click="ignore",
             help="All faces of the set with 1 or 0: beside your labels it is an attribute, and can be a confounder.",
         )
+        if st.button(
+            "Use as confounder",
+            key=f"train-{cohort.name}",
+            icon=":material/model_training:",
+            help="Makes it an attribute of these faces, here and on every page, and fills the form on Training.",
+        ):
+            attribute = make_column(cohort.name)
+            forget_faces(view.data)
+            fill_training(view, attribute)
+        if cohort.column and st.button("No attribute any more", key=f"uncolumn-{cohort.name}"):
+            make_column(cohort.name, False)
+            forget_faces(view.data)
+            st.rerun()
         if st.button("Forget", key=f"forget-{cohort.name}", icon=":material/delete:"):
             delete_cohort(cohort.name)
+            forget_faces(view.data)
             st.rerun()
 
 

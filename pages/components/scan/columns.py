@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from fairsal_core.errors import FairsalError
 from fairsal_core.scan import (
     ALIKE,
     CANNOT_SAY,
@@ -18,14 +17,13 @@ from fairsal_core.scan import (
     by_family,
     columns_of,
 )
-from fairsal_core.settings import parse_config, preset_settings
+from pages.components.scan.check import offer_check
+from pages.components.scan.confounder import fill_training
 from pages.components.scan.faces import faces_of_row
 from pages.components.scan.view import View, scanned
-from pages.components.shared.data import sources
 from pages.components.shared.table_download import offer_table
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
-from pages.components.training.form_state import clone_settings
 
 _SIGNS = {DIFFERS: "🔴 differs", ALIKE: f"🟢 {ALIKE}", CANNOT_SAY: "⚪ cannot say"}
 
@@ -168,25 +166,14 @@ def _cell(view: View, columns: Columns, row: pd.Series) -> tuple[str, Any]:
 
 
 def _next(view: View, name: str) -> None:
-    """Offer to train against it, and to look where it lives."""
+    """Offer to train against it, and to hide where it lives and count the decisions that change."""
     with st.container(horizontal=True):
         if st.button("Use as confounder", icon=":material/model_training:", help="Fills the form on Training."):
-            _fill_training(view, name)
+            fill_training(view, name)
+        offer_check(view, name)
         st.page_link(
             "pages/attribution.py",
-            label="Hide it: see where it lives, and what a scheme would hide",
+            label="See where it lives",
             icon=":material/location_searching:",
             query_params={"attribute": name, "quantile": "0.7"},
         )
-
-
-def _fill_training(view: View, name: str) -> None:
-    content = {**preset_settings("demo"), "target": view.judged.target, "confounder": name}
-    if view.data in sources():
-        content["data"] = view.data
-    try:
-        clone_settings(parse_config(content))
-    except FairsalError as error:
-        st.error(plain(error))
-        return
-    st.switch_page("pages/training.py")

@@ -59,8 +59,7 @@ class View:
     @property
     def key(self) -> tuple[str, float, Subject, int]:
         """What tells what is looked at from all else, for caches."""
-        changed = RunFiles(self.run.path).predictions.stat().st_mtime
-        return str(self.run.path), changed, self.subject, hash(tuple(self.judged.faces))
+        return str(self.run.path), stamp_of(self.run), self.subject, hash(tuple(self.judged.faces))
 
 
 def choose_view() -> View:
@@ -76,7 +75,7 @@ def choose_view() -> View:
     try:
         data = data_of(run)
         faces = get_faces(data)
-        known = subjects_of(predictions_of(run.path, RunFiles(run.path).predictions.stat().st_mtime))
+        known = subjects_of(predictions_of(run.path, stamp_of(run)))
         with second:
             names = {each.name: each for each in known}
             subject = names[_from_link("subject", list(names), "Classifier")]
@@ -103,6 +102,11 @@ def choose_view() -> View:
 def scanned(key: object, depth: int, _view: View) -> pd.DataFrame:
     """Return the scan of what is looked at."""
     return scan(_view.judged.yes, _view.judged.has, _view.attributes, threshold=None, depth=depth)
+
+
+def stamp_of(run: Run) -> float:
+    """Return when a run's predictions were written."""
+    return RunFiles(run.path).predictions.stat().st_mtime
 
 
 def _can_be_scanned(run: Run) -> bool:

@@ -1,12 +1,14 @@
 """The Scan page: errors by attribute, cohorts, and what leads on from them."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from fairsal_core.faces import FaceDataset
-from fairsal_core.runs import Run, load_run
+from fairsal_core.faces import FaceDataset, list_faces, load_faces
+from fairsal_core.runs import Run, RunFiles, load_run
 from fairsal_core.scan import kept_scan, list_cohorts, read_cohort, save_cohort
 from tests.pages.conftest import OpenPage, texts
 from tests.scan.conftest import MakeRun, make_run
@@ -72,6 +74,57 @@ def test_the_report_has_the_scan_once_it_is_put_there(open_page: OpenPage, run: 
     app.run()
     next(button for button in app.button if button.label == "Take it out").click().run()
     assert kept_scan(run.path) is None
+
+
+def test_a_selection_becomes_a_cohort_an_attribute_and_a_confounder(
+    open_page: OpenPage, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.components.shared.data.load_faces", load_faces)  # what is read again has the new column
+    app = open_page("scan", run=run.id)
+    titles = app.selectbox(key="selection").options
+    assert titles[0] == "The worst tenth, by score" and "Changed sides since original, seed 1: wrong now" in titles[1]
+    name, save = (f"cohort-{what}-selection-{titles[0]}" for what in ("name", "save"))
+    app.text_input(key=name).set_value("worst").run()
+    app.button(key=save).click().run()
+    assert len(read_cohort("worst").faces) == 24
+    went: list[str] = []
+    monkeypatch.setattr("streamlit.switch_page", went.append)
+    app.run()
+    app.button(key="train-worst").click().run()
+    assert not app.exception and went == ["pages/training.py"]
+    assert app.session_state["confounder"] == "cohort worst"
+    faces = list_faces(str(run.config["data"]))
+    assert set(faces.names[faces.labels("cohort worst")]) == set(read_cohort("worst").faces)
+    app.run()
+    assert "cohort worst" in app.multiselect(key="protected").options
+    app.button(key="uncolumn-worst").click().run()
+    assert "cohort worst" not in list_faces(str(run.config["data"])).attributes
+
+
+def test_hiding_starts_an_audit_of_the_classifier_where_its_weights_are(
+    open_page: OpenPage, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> AppTest:
+        app = open_page("scan", run=run.id)
+        app.session_state["scan_rows"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+        return app.run()
+
+    assert shown().button(key="hide-Eyeglasses").disabled
+    weights = RunFiles(run.path).weights("original", 0)
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    begun: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        "pages.components.scan.check.begin_run",
+        lambda kind, settings, name: begun.append((kind, settings)) or run.id,
+    )
+    app = shown()
+    app.button(key="hide-Eyeglasses").click().run()
+    assert not app.exception
+    ((kind, settings),) = begun
+    assert kind == "audit" and settings["subjects"] == [f"{run.id}:original#0"]
+    assert (settings["target"], settings["confounder"]) == ("Male", "Eyeglasses")
+    assert run.id in str(app.query_params["check"])
 
 
 def test_cohorts_are_columns(open_page: OpenPage, run: Run, drawn: FaceDataset) -> None:
