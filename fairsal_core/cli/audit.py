@@ -8,7 +8,7 @@ from fairsal_core.cli.options import add_data, source
 from fairsal_core.cli.outcome import Outcome, run_outcome
 from fairsal_core.cli.progress import tell_events
 from fairsal_core.cli.settings import add_settings, given_settings
-from fairsal_core.runs import RunFiles, load_run, read_content, run_here
+from fairsal_core.runs import Run, RunFiles, load_run, read_content, run_here
 from fairsal_core.settings import AUDIT, AuditConfig, parse_audit
 
 # Named here, since the settings that they belong to import torch, which predictions alone do not need.
@@ -39,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="a name for the run")
     parser.add_argument(
+        "--groups",
+        nargs="+",
+        metavar="ATTRIBUTE",
+        help="also every rate by group of these attributes, crossed, shown and kept for the report",
+    )
+    parser.add_argument("--view", choices=("natural", "equal"), default="natural", help="of groups: see the guide")
+    parser.add_argument(
         "--split", "--test-split", dest="split", default="test", choices=("test", "val", "train", "all"),
         help="faces that are judged on: of a split, or of all",
     )  # fmt: skip
@@ -67,7 +74,24 @@ def do(options: argparse.Namespace) -> Outcome:
     if not outcome.ok:
         return outcome
     notes = read_content(done.path, RunFiles(done.path).subsets)["notes"]
-    return replace(outcome, about={**outcome.about, "notes": notes}, shown="\n".join([*notes, "", outcome.shown]))
+    told = replace(outcome, about={**outcome.about, "notes": notes}, shown="\n".join([*notes, "", outcome.shown]))
+    return _with_groups(told, done, options.groups, options.view) if options.groups else told
+
+
+def _with_groups(outcome: Outcome, run: Run, protected: list[str], view: str) -> Outcome:
+    """Keep each classifier's rates by group on clean faces for the report, and show them."""
+    from fairsal_core.faces import list_faces
+    from fairsal_core.reports import groups_table
+    from fairsal_core.results import CLEAN, read_predictions
+    from fairsal_core.scan import KeptGroups, data_of, groups_of, judged_by, keep_groups, subjects_of
+
+    faces = list_faces(data_of(run))
+    judged = [judged_by(run, each) for each in subjects_of(read_predictions(run.path)) if each.evaluation == CLEAN]
+    kept = [KeptGroups.of(each, groups_of(each, faces, protected, view), protected) for each in judged]
+    keep_groups(run.path, kept)
+    shown = [f"\n{each.subject}\n{groups_table(each).to_string(index=False)}\n{each.left_out_note}" for each in kept]
+    about = {**outcome.about, "groups": [each.model_dump(mode="json") for each in kept]}
+    return replace(outcome, about=about, shown="\n".join([outcome.shown, *shown]))
 
 
 def _of_subjects(given: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from fairsal_core.reports.decisions import (
 from fairsal_core.reports.evidence import Lacking, in_a_sentence, subject_digest, what_would_change
 from fairsal_core.reports.mirror import mirror_run
 from fairsal_core.reports.review import Note, add_note, read_acceptance, read_notes, save_acceptance
-from fairsal_core.reports.tables import accuracy_table, fairness_table
+from fairsal_core.reports.tables import accuracy_table, fairness_table, groups_table
 from fairsal_core.reports.writing import Written, report_zip, write_report
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "at_most",
     "command_line",
     "fairness_table",
+    "groups_table",
     "in_a_sentence",
     "judge",
     "judgements",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from fairsal_core.classifiers import ClassifierTraining
 from fairsal_core.drawing import DEMO, demo_folder
@@ -39,6 +40,7 @@ from fairsal_core.results import (
     read_results,
 )
 from fairsal_core.runs import Run, RunFiles, Standing, checked, read_array, read_content, recorded_versions, standing
+from fairsal_core.scan import KeptGroups
 from fairsal_core.settings import ORIGINAL, AuditConfig, ExperimentConfig, run_settings
 from fairsal_core.versions import versions
 
@@ -225,6 +227,23 @@ def charts(filed: Filed) -> list[dict[str, Any]]:
         *((f"Accuracy of {cell}, clean test faces", _points(clean, cell), 0.0) for cell in cells),
     ]
     return [{"title": title, "svg": interval_chart(title, points, low, 1.0)} for title, points, low in figures]
+
+
+def group_charts(kept: KeptGroups) -> list[Markup]:
+    """Return a chart of each rate, with a row for each group, however many there are."""
+    table = kept.table.astype({"value": float, "low": float, "high": float})
+    return [
+        interval_chart(
+            f"{str(metric).replace('_', ' ')} by group",
+            [
+                Point(row["group"], row["value"], row["low"], row["high"], "clean" if row["counted"] else "treated")
+                for row in part.to_dict("records")
+            ],
+            0.0,
+            1.0,
+        )
+        for metric, part in table.groupby("metric", sort=False)
+    ]
 
 
 def _points(pooled: pd.DataFrame, group: str) -> list[Point]:

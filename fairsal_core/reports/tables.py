@@ -7,7 +7,7 @@ import pandas as pd
 from fairsal_core.files import replacing
 from fairsal_core.metrics import ACCURACY, GAP, METRICS, Metric, SaliencyTest, in_order, title_of
 from fairsal_core.results import Column, columns_of, over_all_seeds, shown_tests, shown_values, wide_results
-from fairsal_core.scan import DIFFERS, KeptScan
+from fairsal_core.scan import DIFFERS, KeptGroups, KeptScan
 from fairsal_core.settings import AuditConfig, ExperimentConfig
 from fairsal_core.spreadsheets import as_csv
 
@@ -181,24 +181,39 @@ def _latex(table: pd.DataFrame, name: str) -> str:
     return "% needs \\usepackage{booktabs}\n" + text
 
 
+def groups_table(kept: KeptGroups) -> pd.DataFrame:
+    """Return every rate of each group with its interval, one row a group, and under them how far apart groups are."""
+    wide: dict[str, dict[str, str]] = {}
+    for row in kept.rows:
+        wide.setdefault(str(row["group"]), {})[str(row["metric"])] = _shown(row["value"], row["low"], row["high"])
+    rows = [{"group": group, "faces": f"{kept.sizes[group]:,}", **rates} for group, rates in wide.items()]
+    for title, end in (("largest − smallest", "difference"), ("smallest / largest", "ratio")):
+        spread = {
+            name: _shown(each[end], each[f"{end}_low"], each[f"{end}_high"]) for name, each in kept.spreads.items()
+        }
+        rows.append({"group": title, "faces": "", **spread})
+    return pd.DataFrame(rows).rename(columns=lambda name: name.replace("_", " ")).fillna("")
+
+
+def _shown(value: float | None, low: float | None, high: float | None) -> str:
+    return "–" if pd.isna(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
 def scan_table(kept: KeptScan) -> pd.DataFrame:
     """Return the rows of a scan for a page: those that differ, and the first of the others."""
     table = kept.table.head(max(int((kept.table["verdict"] == DIFFERS).sum()), _SCAN_ROWS))
-
-    def shown(value: float, low: float, high: float) -> str:
-        return "–" if pd.isna(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
     return pd.DataFrame(
         {
             "attribute": table["attribute"],
             "verdict": table["verdict"],
-            "difference": list(map(shown, table["value"], table["low"], table["high"])),
-            "of its own": list(map(shown, table["own"], table["own_low"], table["own_high"])),
+            "difference": list(map(_shown, table["value"], table["low"], table["high"])),
+            "of its own": list(map(_shown, table["own"], table["own_low"], table["own_high"])),
             "adjusted p": ["–" if pd.isna(p) else f"{p:.2g}" for p in table["adjusted_p"]],
             "n": table["n"],
             "needed": ["–" if pd.isna(needed) else f"{needed:,.0f}" for needed in table["needed"]],
             "worst cell": table["worst_cell"],
-            "right there": list(map(shown, table["worst_value"], table["worst_low"], table["worst_high"])),
+            "right there": list(map(_shown, table["worst_value"], table["worst_low"], table["worst_high"])),
             "family": table["family"],
         }
     )

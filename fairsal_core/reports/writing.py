@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset, load_faces
 from fairsal_core.files import replacing, safe_name, write_json
@@ -25,6 +27,7 @@ from fairsal_core.reports.content import (
     data_audit,
     data_notes,
     decisions,
+    group_charts,
     judgements,
     model_cards,
     open_questions,
@@ -39,6 +42,7 @@ from fairsal_core.reports.tables import (
     attention_summary,
     changes_summary,
     fairness_table,
+    groups_table,
     heads_of,
     mitigation_table,
     on_a_page,
@@ -48,7 +52,7 @@ from fairsal_core.reports.tables import (
 )
 from fairsal_core.results import cautions, hidden_in_words, over_all_seeds
 from fairsal_core.runs import Run
-from fairsal_core.scan import kept_scan
+from fairsal_core.scan import kept_groups, kept_scan
 
 HTML, TWIN, CARDS, TABLES = "report.html", "report.json", "model_cards", "tables"
 
@@ -115,10 +119,16 @@ def report_tables(filed: Filed) -> dict[str, Any]:
         "changes": changes(filed),
         "attention": attention_summary(filed.attention),
         "hidden": filed.hidden,
+        "groups": _all_groups(filed),
         "training_faces": subset_table(filed),
         "all_results": filed.results,
     }
     return {name: table for name, table in tables.items() if not table.empty}
+
+
+def _all_groups(filed: Filed) -> pd.DataFrame:
+    kept = kept_groups(filed.run.path)
+    return pd.concat([each.table.assign(subject=each.subject) for each in kept]) if kept else pd.DataFrame()
 
 
 def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress = silent) -> str:
@@ -140,6 +150,7 @@ def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress =
         changes=on_a_page(with_titles(changes_summary(changes(filed)))),
         scan=(scanned := kept_scan(filed.run.path)),
         scan_rows=scan_table(scanned) if scanned else None,
+        groups=[(each, groups_table(each), group_charts(each)) for each in kept_groups(filed.run.path)],
         attention=with_titles(attention_summary(filed.attention)).rename(columns=heads_of(filed.attention)),
         hidden=with_titles(hidden_in_words(filed.hidden)),
         directions=directions(reported_metrics(filed.attention)),

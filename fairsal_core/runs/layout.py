@@ -77,7 +77,7 @@ class RunFiles:
     def results_of_the_run(self) -> list[Path]:
         """Return what is there of what a run is read for: all but what goes on changing, and what reviewers leave."""
         changing = (self.status, self.status_guard, self.events, self.log, self.lock, self.cancel, self.device_lock)
-        reviewers = {self.notes, self.acceptance, self.review, self.scan, self.report}
+        reviewers = {self.notes, self.acceptance, self.review, self.scan, self.groups, self.report}
         left_out = {*changing, *reviewers, self.artifacts, self.manifest}
         return [
             path
@@ -199,6 +199,11 @@ class RunFiles:
     def scan(self) -> Path:
         """The scan that the report shows."""
         return self.folder / "scan.json"
+
+    @property
+    def groups(self) -> Path:
+        """The rates by crossed groups that the report shows."""
+        return self.folder / "groups.json"
 
     @property
     def report(self) -> Path:

@@ -24,7 +24,7 @@ from .groups import (
     Groups,
     groups_of,
 )
-from .keeping import KeptScan, forget_scan, keep_scan, kept_scan
+from .keeping import KeptGroups, KeptScan, forget_scan, keep_groups, keep_scan, kept_groups, kept_scan
 from .parts import FACE_PARTS, LOOK_COLUMNS, looks, mean_parts, part_shares, parts_in, parts_of, pooled
 from .selections import changed_sides, worst_decile
 from .subjects import Judged, Subject, attributes_of, data_of, judged_by, judged_in, subjects_of
@@ -55,6 +55,7 @@ __all__ = [
     "Columns",
     "Groups",
     "Judged",
+    "KeptGroups",
     "KeptScan",
     "Subject",
     "atlas_regions",
@@ -74,7 +75,9 @@ __all__ = [
     "groups_of",
     "judged_by",
     "judged_in",
+    "keep_groups",
     "keep_scan",
+    "kept_groups",
     "kept_scan",
     "list_cohorts",
     "looks",

@@ -11,6 +11,7 @@ from fairsal_core.cli import main
 from fairsal_core.faces import load_celeba
 from fairsal_core.results import natural_table, over_all_seeds, read_predictions, read_results
 from fairsal_core.runs import RunFiles, check_run, load_run, read_content, standing
+from fairsal_core.scan import kept_groups
 from tests.cli.helpers import said
 
 
@@ -130,3 +131,17 @@ def test_no_prediction_of_the_split_is_one_sentence(
     told = json.loads(capsys.readouterr().out)["error"]
     assert told.startswith("None of the faces of the test split has a prediction")
     assert "--split all" in told
+
+
+def test_groups_crossed_are_told_for_each_model_and_kept_for_the_report(
+    drawn_folder: Path, brought: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit(drawn_folder, brought, "--groups", "Smiling", "Eyeglasses", "--json") == 0
+    found = said(capsys)
+    good, shortcut = found["groups"]
+    assert (good["subject"], shortcut["subject"]) == ("good, seed 0", "shortcut, seed 0")
+    judged = read_predictions(Path(found["folder"]))
+    assert len(good["sizes"]) == 4 and sum(good["sizes"].values()) == judged["face"].nunique()
+    rates = {(row["group"], row["metric"]): row["value"] for row in good["rows"]}
+    assert rates["Smiling, not Eyeglasses", "accuracy"] > 0.9
+    assert [each.subject for each in kept_groups(Path(found["folder"]))] == ["good, seed 0", "shortcut, seed 0"]

@@ -4,7 +4,17 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.metrics import GROUP_RATES, LEAST_SHARE
-from fairsal_core.scan import AS_THEY_ARE, EQUAL, FEWEST_IN_GROUP, IMPACT_RATIO, VIEWS, Groups, groups_of
+from fairsal_core.scan import (
+    AS_THEY_ARE,
+    EQUAL,
+    FEWEST_IN_GROUP,
+    IMPACT_RATIO,
+    VIEWS,
+    Groups,
+    KeptGroups,
+    groups_of,
+    keep_groups,
+)
 from pages.components.scan.view import View
 from pages.components.shared.table_download import offer_table
 from pages.components.shared.told import in_one_sentence
@@ -49,7 +59,11 @@ def groups_section(view: View) -> None:
         f"{LEAST_SHARE:.0%} of the faces, or fewer than {FEWEST_IN_GROUP}, are named and left out of it and of the differences. "
         f"{plain(groups.left_out_note)}"
     )
-    offer_table(groups.table, "All rates", f"groups-{view.run.id}")
+    with st.container(horizontal=True):
+        offer_table(groups.table, "All rates", f"groups-{view.run.id}")
+        if st.button("Put these groups into the report", icon=":material/description:"):
+            keep_groups(view.run.path, [KeptGroups.of(view.judged, groups, protected, view.cohort)])
+            st.success("The run's report has these groups now.")
 
 
 def _wide(groups: Groups) -> pd.DataFrame:
