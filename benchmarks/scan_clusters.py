@@ -3,7 +3,7 @@
 A `three_conv` is trained on drawn faces whose labels of Male go with another attribute (0 / 600 / 400 / 200, phi -0.71), for each
 of several attributes. Held-out faces of all four cells are explained by LRP: those that it calls "yes", and those that it calls
 "no", each for what it called them. Their relevance maps, and the features before the last layer weighted by their relevance,
-are clustered with the confounder's column withheld. Told of the top cluster, the one whose errors differ most surely from the
+are clustered with the confounder's column withheld. Told of the top cluster, the one whose errors are most surely commoner than the
 rest's: which share of it is alike in the confounder (purity, at least 0.8 wanted), how common that is among all faces that were
 clustered, and the difference in errors.
 """
@@ -65,9 +65,8 @@ def outcomes(faces: FaceDataset, confounder: str, seed: int, epochs: int) -> Ite
 
 
 def top(clusters: Clusters, table: pd.DataFrame, confounder: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return the purity of the cluster whose errors differ most surely from those of the rest."""
-    surest = np.maximum(table["low"].to_numpy(), -table["high"].to_numpy())
-    row = table.iloc[int(surest.argmax())]
+    """Return the purity of the cluster whose errors are most surely commoner than those of the rest."""
+    row = table.iloc[int(table["low"].to_numpy().argmax())]
     inside = confounder[clusters.labels == row["cluster"]]
     alike = inside.mean() >= 0.5
     return {

@@ -3,11 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from fairsal_core.classifiers import build_classifier
 from fairsal_core.errors import FairsalError
 from fairsal_core.metrics import difference_interval
+from fairsal_core.mitigation import relevance_of_features
 from fairsal_core.scan import FEWEST_MAPS, cluster_table, clusters_of, clusters_of_features, enriched
+from fairsal_core.tensors import to_unit
 
 
 def planted(seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -70,3 +74,16 @@ def test_a_cluster_is_told_by_its_errors_and_columns() -> None:
 def test_what_cannot_be_clustered_is_a_sentence(maps: NDArray[np.float64], said: str) -> None:
     with pytest.raises(FairsalError, match=said):
         clusters_of(maps)
+
+
+def test_features_add_up_to_the_difference_of_the_logits() -> None:
+    torch.manual_seed(0)
+    network = build_classifier("three_conv").eval()
+    images = np.random.default_rng(0).integers(0, 256, (5, 128, 128, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        logits = network(to_unit(torch.from_numpy(images)))
+    bias = [module for module in network.modules() if isinstance(module, torch.nn.Linear)][-1].bias
+    relevance = relevance_of_features(network, images)
+    assert relevance.shape == (5, 100)
+    expected = (logits[:, 1] - logits[:, 0] - (bias[1] - bias[0])).detach()
+    assert relevance.sum(axis=1) == pytest.approx(expected.numpy(), abs=1e-5)
