@@ -10,21 +10,8 @@ from fairsal_core.cli.outcome import Outcome
 from fairsal_core.errors import FairsalError, unknown_name
 
 _SHOWN = (
-    *(
-        "attribute",
-        "value",
-        "low",
-        "high",
-        "own",
-        "own_low",
-        "n",
-        "needed",
-        "adjusted_p",
-        "verdict",
-        "family",
-        "with_target",
-    ),
-    "worst_cell",
+    *("attribute", "value", "low", "high", "own", "own_low", "n", "needed", "adjusted_p", "verdict", "family"),
+    *("with_target", "worst_cell"),
 )
 
 
