@@ -53,11 +53,11 @@ class Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = load_atlas().network.eval().body
+        self.network = load_atlas().network.eval()
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (N, F) of images (N, 3, 128, 128) in [0, 1]."""
-        seen = self.body(images, _APART)
+        seen = self.network.get_submodule("body")(images, _APART)
         return nn.functional.adaptive_avg_pool2d(seen, _FIELDS).flatten(1)
 
 
