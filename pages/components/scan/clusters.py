@@ -1,6 +1,7 @@
 """Without a column: faces of one predicted class that are looked at alike; naming such a cluster makes it a cohort."""
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -12,7 +13,7 @@ from fairsal_core.regions import min_max
 from fairsal_core.scan import FEWEST_MAPS, Clusters, cluster_table, clusters_of, clusters_of_features
 from pages.components.scan.attention import Kept, kept_maps
 from pages.components.scan.check import subject_named
-from pages.components.scan.faces import keep_as_cohort, show_faces
+from pages.components.scan.faces import TILE, face_tiles, keep_as_cohort
 from pages.components.scan.view import View
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.told import in_one_sentence
@@ -54,7 +55,7 @@ def clusters_section(view: View) -> None:
     with left:
         st.plotly_chart(_scatter(found), width="stretch", key="cluster_embedding")
     with right:
-        st.dataframe(table.round(2), hide_index=True, width="stretch", alt="Clusters of relevance maps")
+        st.dataframe(_shown(table), hide_index=True, width="stretch", alt="Clusters of faces that are looked at alike")
         st.caption(
             "*error*: how often the cluster's faces are judged wrongly; *difference*: that less the error of the rest, with 95% "
             "intervals. *enriched*: up to three attributes that are more common in it. Enriched in none is the find: nobody "
@@ -62,6 +63,18 @@ def clusters_section(view: View) -> None:
         )
     number = int(st.selectbox("Cluster", range(found.count), key="cluster_number"))
     _one(view, kept, chosen, found, number)
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the clusters with each interval in the cell of its number."""
+    ends = {"error": ("error", "error_low", "error_high"), "difference": ("difference", "low", "high")}
+    told = {
+        name: [
+            f"{value:.2f} [{low:.2f}, {high:.2f}]" for value, low, high in table[list(columns)].to_numpy(dtype=float)
+        ]
+        for name, columns in ends.items()
+    }
+    return table[["cluster", "n"]].assign(**told, enriched=table["enriched"])
 
 
 @st.cache_data(max_entries=4, show_spinner="Looking at features …")
@@ -76,17 +89,14 @@ def _features(key: object, _view: View, places: np.ndarray) -> np.ndarray:
 
 def _one(view: View, kept: Kept, chosen: np.ndarray, found: Clusters, number: int) -> None:
     members = np.flatnonzero(found.labels == number)
-    first, second = st.columns([1, 4])
     mean = kept.maps[chosen[members]].mean(axis=0)
     white = np.full((*mean.shape, 3), 255, np.uint8)
-    with first:
-        st.image(
-            data_url(over_face(colour_map(min_max(mean)), white)), width="stretch", alt=f"Mean map of cluster {number}"
-        )
-        st.caption("Mean of its maps")
-    with second:
-        st.caption("The faces nearest to it")
-        show_faces(view, kept.places[chosen[found.nearest(number, 6)]])
+    st.caption("The mean of its maps, and the faces nearest to it")
+    with st.container(horizontal=True):
+        with st.container(width=TILE):
+            picture = data_url(over_face(colour_map(min_max(mean)), white))
+            st.image(picture, width="stretch", alt=f"Mean map of cluster {number}")
+        face_tiles(view, kept.places[chosen[found.nearest(number, 6)]])
     origin = f"cluster {number} of {_ALIKE[st.session_state['cluster_by']]}, {view.subject.name}"
     keep_as_cohort(view, kept.places[chosen[members]], plain(origin), key=f"cluster-{number}")
 

@@ -25,7 +25,7 @@ from pages.components.shared.table_download import offer_table
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
 
-_SIGNS = {DIFFERS: "🔴 differs", ALIKE: f"🟢 {ALIKE}", CANNOT_SAY: "⚪ cannot say"}
+_SIGNS = {DIFFERS: "● differs", ALIKE: f"✓ {ALIKE}", CANNOT_SAY: "○ cannot say"}
 
 
 @in_one_sentence("Errors by column")

@@ -8,10 +8,10 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.pictures import photo_url
 from fairsal_core.scan import save_cohort
 from pages.components.scan.view import View
-from pages.components.shared.rows import in_rows
 from pages.components.shared.words import plain
 
 SHOWN = 12
+TILE = 128  # pixels
 
 
 def faces_of_row(view: View, name: str, cell: str, members: NDArray[np.bool_]) -> None:
@@ -28,11 +28,17 @@ def faces_of_row(view: View, name: str, cell: str, members: NDArray[np.bool_]) -
 
 def show_faces(view: View, places: NDArray[np.int64]) -> None:
     """Show some faces with what was said of them."""
-    images = view.faces.take(places).images
-    for column, (image, place) in in_rows(list(zip(images, places, strict=True)), 6):
+    with st.container(horizontal=True):  # which wraps: on a telephone two stand side by side
+        face_tiles(view, places)
+
+
+def face_tiles(view: View, places: NDArray[np.int64]) -> None:
+    """Show a tile for each face, in whatever container is open."""
+    for image, place in zip(view.faces.take(places).images, places, strict=True):
         name, right = str(view.judged.faces[place]), view.judged.wrong[place] <= 0.5
-        with column:
-            st.image(photo_url(image), width="stretch", alt=f"Face {name}, judged {'rightly' if right else 'wrongly'}")
+        with st.container(width=TILE):
+            said = f"Face {name}, judged {'rightly' if right else 'wrongly'}"
+            st.image(photo_url(image), width="stretch", alt=said)
             st.caption(f"{'✓' if right else '✗'} {plain(name)}")
 
 
