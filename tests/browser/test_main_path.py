@@ -9,7 +9,7 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from fairsal_core.drawing import draw_face
 from fairsal_core.faces import find_faces, misplacement
-from tests.browser.conftest import settled
+from tests.browser.conftest import DRAWING_SECONDS, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -45,7 +45,7 @@ def test_from_an_uploaded_face_to_a_row_in_comparison(page: Page) -> None:
 
     page.get_by_role("link", name="Training").click()
     expect(page.get_by_role("heading", name="Train under a known bias")).to_be_visible()
-    settled(page)
+    settled(page, DRAWING_SECONDS)  # Training wants all drawn faces
     for field, count in (("target_without", "60"), ("other_with", "40"), ("other_without", "20")):
         set_number(page, f"count_{field}", count)
     set_number(page, "epochs", "1")
