@@ -16,7 +16,7 @@ from fairsal_core.runs import Run, cancel, delete_run, launcher, list_runs, load
 from fairsal_core.settings import parse_config
 
 WORKER = (sys.executable, str(Path(__file__).with_name("jobs.py")))
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 def light(kind: str) -> Path:
