@@ -255,8 +255,10 @@ def _described(patches: Patches) -> dict[str, Any]:
 
 
 def _numbers(values: NDArray[np.floating]) -> list[list[float | None]]:
-    table = np.round(np.asarray(values, dtype=np.float64), 4)
-    return [[None if np.isnan(value) else value for value in row] for row in table.tolist()]
+    table = np.round(np.asarray(values, dtype=np.float64), 4).astype(object)
+    table[np.isnan(values)] = None
+    rows: list[list[float | None]] = table.tolist()
+    return rows
 
 
 def _see_through(values: NDArray[np.floating], scale: Scale) -> NDArray[np.uint8]:
