@@ -15,6 +15,7 @@ from pages.components.scan.attention import Kept, kept_maps
 from pages.components.scan.check import subject_named
 from pages.components.scan.faces import TILE, face_tiles, keep_as_cohort
 from pages.components.scan.view import View
+from pages.components.shared.links import keep_among
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
@@ -36,6 +37,7 @@ def clusters_section(view: View) -> None:
         default=True,
         required=True,
         key="cluster_class",
+        bind="query-params",
         format_func=lambda said: view.judged.target if said else f"not {view.judged.target}",
     )
     chosen = np.flatnonzero(((view.judged.yes[kept.places] > 0.5) == yes) & (kept.maps.max(axis=(1, 2)) > 0))
@@ -44,7 +46,13 @@ def clusters_section(view: View) -> None:
         return
     places = kept.places[chosen]
     by = st.segmented_control(
-        "Alike in", list(_ALIKE), default=_MAPS, required=True, key="cluster_by", format_func=_ALIKE.__getitem__
+        "Alike in",
+        list(_ALIKE),
+        default=_MAPS,
+        required=True,
+        key="cluster_by",
+        bind="query-params",
+        format_func=_ALIKE.__getitem__,
     )
     found = clusters_of(kept.maps[chosen]) if by == _MAPS else clusters_of_features(_features(view.key, view, places))
     if found.count == 1:
@@ -61,7 +69,8 @@ def clusters_section(view: View) -> None:
             "intervals. *enriched*: up to three attributes that are more common in it. Enriched in none is the find: nobody "
             "named it."
         )
-    number = int(st.selectbox("Cluster", range(found.count), key="cluster_number"))
+    keep_among("cluster_number", range(found.count))
+    number = int(st.selectbox("Cluster", range(found.count), key="cluster_number", bind="query-params"))
     _one(view, kept, chosen, found, number)
 
 

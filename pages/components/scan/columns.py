@@ -21,10 +21,12 @@ from pages.components.scan.check import offer_check
 from pages.components.scan.confounder import fill_training
 from pages.components.scan.faces import faces_of_row
 from pages.components.scan.view import View, scanned
+from pages.components.shared.links import link_choice
 from pages.components.shared.table_download import offer_table
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
 
+_OPENED = "opened"  # in the link: an attribute of the line that is opened
 _SIGNS = {DIFFERS: "● differs", ALIKE: f"✓ {ALIKE}", CANNOT_SAY: "○ cannot say"}
 
 
@@ -45,6 +47,7 @@ def columns_section(view: View) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key="scan_rows",
+        selection_default=_linked(families),
         alt="Attributes by how differently the classifier errs on them",
     )
     st.caption(
@@ -57,8 +60,17 @@ def columns_section(view: View) -> None:
     )
     offer_table(table, "All numbers", f"scan-{view.run.id}")
     rows = chosen.selection.rows
-    if rows and rows[0] < len(families):
-        _opened(view, families[rows[0]])
+    if not rows or rows[0] >= len(families):
+        st.query_params.pop(_OPENED, None)
+        return
+    _opened(view, families[rows[0]])
+
+
+def _linked(families: list[pd.DataFrame]) -> dict[str, Any] | None:
+    """Return the line to open: the one with the attribute that the link names."""
+    asked = st.query_params.get(_OPENED)
+    rows = [row for row, family in enumerate(families) if asked in family["attribute"].tolist()]
+    return {"selection": {"rows": rows}} if rows else None
 
 
 def _beside_the_target(table: pd.DataFrame, target: str) -> str:
@@ -137,7 +149,8 @@ def _opened(view: View, family: pd.DataFrame) -> None:
             st.dataframe(
                 _shown(family, view.judged.target), hide_index=True, width="stretch", alt="Attributes of this family"
             )
-        name = str(st.selectbox("Attribute", names, key="scan_member")) if len(names) > 1 else names[0]
+        name = link_choice("Attribute", names, _OPENED) if len(names) > 1 else names[0]
+        st.query_params[_OPENED] = name
         row = family[family["attribute"] == name].iloc[0]
         st.markdown(
             f"**{plain(name)}**: true positive rate {_signed(row, 'true_positive')}, false positive rate "

@@ -46,6 +46,7 @@ def groups_section(view: View) -> None:
             default=AS_THEY_ARE,
             required=True,
             key="group_view",
+            bind="query-params",
             format_func=lambda each: _TITLES[each],
         )
     if not protected:

@@ -9,6 +9,7 @@ from fairsal_core.scan import changed_sides, judged_by, subjects_of, worst_decil
 from pages.components.comparison.stored import predictions_of
 from pages.components.scan.faces import SHOWN, keep_as_cohort, show_faces
 from pages.components.scan.view import View, stamp_of
+from pages.components.shared.links import keep_among
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
 
@@ -18,9 +19,12 @@ _WORST = "The worst tenth, by score"
 @in_one_sentence("Ready selections")
 def selections_section(view: View) -> None:
     """Show faces that are worth keeping without having been looked for."""
-    with st.expander("Ready selections: faces that changed sides, the worst tenth"):
+    with st.expander(
+        "Ready selections: faces that changed sides, the worst tenth", expanded="selection" in st.query_params
+    ):
         found = _found(view)
-        chosen = str(st.selectbox("Selection", list(found), key="selection"))
+        keep_among("selection", found)
+        chosen = str(st.selectbox("Selection", list(found), key="selection", bind="query-params"))
         names, origin = found[chosen]
         if not len(names):
             st.caption("No face is in it.")

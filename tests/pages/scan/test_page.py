@@ -127,6 +127,19 @@ def test_hiding_starts_an_audit_of_the_classifier_where_its_weights_are(
     assert run.id in str(app.query_params["check"])
 
 
+def test_a_link_holds_what_is_opened_and_chosen(open_page: OpenPage, run: Run) -> None:
+    app = open_page("scan", run=run.id)
+    app.session_state["scan_rows"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    app.run()
+    assert app.query_params["opened"] == "Eyeglasses"
+    other = open_page("scan", run=run.id, opened="Eyeglasses", selection="The worst tenth, by score")
+    assert other.button(key="hide-Eyeglasses") and not other.exception
+    assert next(one for one in other.expander if one.label.startswith("Ready selections")).proto.expanded
+    closed = open_page("scan", run=run.id)
+    assert "opened" not in closed.query_params
+    assert not next(one for one in closed.expander if one.label.startswith("Ready selections")).proto.expanded
+
+
 def test_cohorts_are_columns(open_page: OpenPage, run: Run, drawn: FaceDataset) -> None:
     save_cohort("few", str(run.config["data"]), drawn.names[:3])
     labels = read_cohort("few").labels(pd.Index(drawn.names))
