@@ -19,9 +19,8 @@ _WORST = "The worst tenth, by score"
 @in_one_sentence("Ready selections")
 def selections_section(view: View) -> None:
     """Show faces that are worth keeping without having been looked for."""
-    with st.expander(
-        "Ready selections: faces that changed sides, the worst tenth", expanded="selection" in st.query_params
-    ):
+    title = "Ready selections: faces that changed sides, the worst tenth"
+    with st.expander(title, key="selections", bind="query-params"):
         found = _found(view)
         keep_among("selection", found)
         chosen = str(st.selectbox("Selection", list(found), key="selection", bind="query-params"))
