@@ -75,7 +75,8 @@ def explain(
     images : tensor or array, (N, 3, H, W) float in [0, 1] or (N, H, W, 3) uint8
         Faces; a memory map is read batch by batch.
     target : int or (N,) ints
-        The label whose logit is explained: one for all images, or each image's own.
+        The label whose logit is explained: one for all images, or each image's own. Where a classifier of two labels says
+        that one's logit never moves (its `fixed_label`), what speaks for that label is what speaks against the other.
     method : str
         A name in `EXPLAINERS`.
     settings : ExplainerSettings, optional
@@ -103,11 +104,11 @@ def explain(
         raise FairsalError(f"{method} takes {explainer.settings.__name__}, not {type(settings).__name__}.")
     size = _image_size(images)
     targets = _targets(target, len(images))
+    asked, signs = _with_evidence(classifier, targets)
     # Gradients are needed whatever the caller's context is, and never in half precision.
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(_device(classifier).type, enabled=False):
-        relevance, diagnostics = _in_batches(
-            classifier, images, size, targets, explainer, settings, progress, batch_size
-        )
+        relevance, diagnostics = _in_batches(classifier, images, size, asked, explainer, settings, progress, batch_size)
+    relevance *= signs[:, None, None]
     return Explanation(relevance, method, settings, targets, diagnostics, time.perf_counter() - started)
 
 
@@ -169,6 +170,13 @@ def _targets(target: int | Sequence[int] | NDArray[np.integer[Any]], count: int)
     if targets.shape not in ((), (count,)):
         raise FairsalError(f"Expected one target, or one for each of the {count} images; got shape {targets.shape}.")
     return np.broadcast_to(targets.astype(np.int64), (count,)).copy()
+
+
+def _with_evidence(classifier: nn.Module, targets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the labels to explain instead, of which each has a logit that moves, and 1 or -1 by which to take their relevance."""
+    fixed = getattr(classifier, "fixed_label", None)
+    turned = targets == fixed
+    return np.where(turned, 1 - targets, targets), np.where(turned, -1, 1).astype(np.float32)
 
 
 def _device(classifier: nn.Module) -> torch.device:

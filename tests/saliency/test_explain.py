@@ -78,6 +78,30 @@ def test_each_image_its_own_target(method: str) -> None:
         np.testing.assert_allclose(mixed[row], alone, atol=1e-5 * np.abs(mixed).max())
 
 
+class OneOutput(nn.Module):
+    """A network with one output z as two logits: (0, z), or as its twin both of which move, (-z, z)."""
+
+    def __init__(self, fixed: bool) -> None:
+        super().__init__()
+        self.network = small_network()
+        self.fixed_label = 0 if fixed else None
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        z = self.network(batch)[:, 1]
+        return torch.stack([torch.zeros_like(z) if self.fixed_label == 0 else -z, z], dim=1)
+
+
+@pytest.mark.parametrize("method", [name for name in EXPLAINERS if name != "lrp"])  # zennit knows no sign
+def test_a_logit_that_never_moves_is_explained_by_the_other(method: str) -> None:
+    batch, labels = images(3, 32), [0, 1, 0]
+    fixed, twin = (explain(OneOutput(held), batch, labels, method, few(method)) for held in (True, False))
+    np.testing.assert_allclose(fixed.relevance, twin.relevance, atol=1e-5 * np.abs(twin.relevance).max())
+    assert np.abs(fixed.relevance).max(axis=(1, 2)).min() > 0
+    assert fixed.targets.tolist() == labels
+    for name, values in fixed.diagnostics.items():
+        np.testing.assert_allclose(np.abs(values), np.abs(twin.diagnostics[name]), atol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["lrp", "lrp_graph", "integrated_gradients", "smoothgrad"])
 def test_three_threads_on_one_classifier(method: str) -> None:
     network, batch = small_network(), images(6, 32)

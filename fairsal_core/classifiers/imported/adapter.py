@@ -117,6 +117,11 @@ class Adapter(nn.Module):
         """What to call it."""
         return self.manifest.name or self.manifest.digest
 
+    @property
+    def fixed_label(self) -> int | None:
+        """The label whose logit is 0 whatever a picture shows, as one output z gives (0, z); None where there is none."""
+        return None if self.manifest.outputs.reads == "softmax" else 0
+
     def forward(self, frames: Tensor) -> Tensor:
         settings = self.manifest.preprocessing
         pixels = (

@@ -149,7 +149,8 @@ class _Reading:
             names = [each.name for each in graph.graph.nodes if each.op == "placeholder"]
             return self.of(graph, dict(zip(names, inputs, strict=True)), f"{prefix}{node.name}.")
         if _name(node.target) in _SHAPED_ALIKE:  # constant, whatever the values
-            args = (torch.empty_like(node.args[0].meta["val"], device="meta"), *args[1:])  # type: ignore[union-attr]
+            like = node.args[0].meta["val"]  # type: ignore[union-attr]
+            args = (torch.empty(tuple(like.shape), dtype=like.dtype, device="meta"), *args[1:])
             kwargs = {"device": node.meta["val"].device, **kwargs}
         if not refs_of((args, kwargs)):
             return node.target(*args, **kwargs)  # type: ignore[operator]

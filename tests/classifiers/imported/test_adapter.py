@@ -1,12 +1,15 @@
 """From a frame to two logits, against torchvision's transforms and plain formulas."""
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from fairsal_core.classifiers.imported.adapter import Adapter, prepare, two_logits
 from fairsal_core.classifiers.imported.manifest import Manifest, Outputs, Preprocessing, as_manifest, with_settings
 from fairsal_core.classifiers.imported.source import ordinary_pixels, to_frames
 from fairsal_core.errors import FairsalError
+from fairsal_core.saliency import explain
 from tests.helpers import noise_images
 
 FRAMES = to_frames(noise_images(3))
@@ -107,3 +110,18 @@ def test_a_threshold_of_its_own_decides_and_leaves_the_logits() -> None:
     assert (scores == predict_scores(plain, noise_images(4))).all()
     assert has_thresholds(strict) and not has_thresholds(plain)
     assert decisions(strict, scores).tolist() == [float(score > 0.9) for score in scores]
+
+
+@pytest.mark.parametrize("said", [{}, {"reverse": True}], ids=["as it is", "reversed"])
+def test_one_output_is_explained_for_either_label(said: dict[str, bool]) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 5, stride=4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 31 * 31, 1))
+    wanted = {"reads": "sigmoid", "count": 1, "positive": 0, **said}
+    manifest = as_manifest(with_settings({"format": "torchvision", "weights": "a"}, wanted))
+    classifier = Adapter(network, manifest).eval()
+    found = explain(classifier, FRAMES, [1, 0, 1], "lrp_graph")
+    against = explain(classifier, FRAMES, [0, 1, 0], "lrp_graph")
+    assert np.abs(found.relevance).max(axis=(1, 2)).min() > 0
+    np.testing.assert_array_equal(found.relevance, -against.relevance)
+    assert classifier.fixed_label == 0
+    assert Adapter(network, as_manifest({"format": "torchvision", "weights": "a"})).fixed_label is None
