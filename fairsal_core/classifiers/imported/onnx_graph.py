@@ -15,6 +15,8 @@ from fairsal_core.classifiers.imported.source import Reading, Source, ordinary_p
 from fairsal_core.errors import FairsalError
 from fairsal_core.files import read_bounded
 
+_AT_ONCE = 8  # pictures, where a graph has to be for some number of them
+
 
 class Graph(nn.Module):
     """A converted graph: pixels (N, C, h, w) to outputs (N, K), whatever batch and order of axes the graph insists on.
@@ -183,11 +185,11 @@ def _converted(model: Any) -> nn.Module:
 
     from onnx2pytorch import ConvertModel
 
-    _, shape = _input(model)
-    _spell_out(model)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            model = _closed(model)
+            _spell_out(model)
             network = ConvertModel(model)
             settle(network, model)
     except Exception as error:  # whatever an operation that it does not know makes it raise
@@ -195,7 +197,27 @@ def _converted(model: Any) -> nn.Module:
         raise FairsalError(
             f"onnx2pytorch cannot convert the graph ({type(error).__name__}: {reason}); its scores can still be audited."
         ) from None
+    _, shape = _input(model)
     return Graph(network, shape[0], _is_channels_last(shape)).eval()
+
+
+def _closed(model: Any) -> Any:
+    """Return a graph that works out shapes from how many pictures come as one for so many, in which these are numbers.
+
+    What a value decides about the shape of others cannot be followed by torch's exporter, and so not explained by LRP.
+    """
+    from onnxscript import optimizer
+
+    name, shape = _input(model)
+    if shape[0] or not all(shape[1:]) or all(node.op_type != "Shape" for node in model.graph.node):
+        return model
+    closed = type(model)()
+    closed.CopyFrom(model)
+    for tensor in (*closed.graph.input, *closed.graph.output):
+        if tensor.name == name or tensor in closed.graph.output:
+            tensor.type.tensor_type.shape.dim[0].dim_value = _AT_ONCE
+    del closed.graph.value_info[:]  # said for an open number
+    return optimizer.optimize(closed)
 
 
 def _spell_out(model: Any) -> None:

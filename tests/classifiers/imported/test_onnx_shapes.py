@@ -74,25 +74,32 @@ class Tokens(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = self.patches(pictures).flatten(2).transpose(1, 2)
-        x = torch.cat([self.token.expand(len(x), -1, -1), x], dim=1) + self.places
-        query, key, value = self.three(x).view(len(x), 17, 3, 2, 6).permute(2, 0, 3, 1, 4).unbind(0)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1) + self.places
+        query, key, value = self.three(x).view(x.shape[0], 17, 3, 2, 6).permute(2, 0, 3, 1, 4).unbind(0)
         mixed = functional.scaled_dot_product_attention(query, key, value)
-        x = x + self.out(mixed.transpose(1, 2).reshape(len(x), 17, 12))
+        x = x + self.out(mixed.transpose(1, 2).reshape(x.shape[0], 17, 12))
         logits: Tensor = self.last(self.norm(x)[:, 0])
         return logits
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("at_once", [1, 2, 0])
 def test_a_graph_of_tokens_is_explained_as_its_network_is(at_once: int, tmp_path: Path) -> None:
-    """As torch exports by default: for as many pictures as its example had."""
+    """As torch exports by default, for as many pictures as its example had, and for any number (0)."""
     from fairsal_core.classifiers.imported.onnx_graph import _converted, parse
 
     network, batch = Tokens().eval(), images(3, 32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, (batch[:at_once],), tmp_path / "m.onnx", external_data=False, verbose=False)
+        torch.onnx.export(
+            network,
+            (batch[: at_once or 2],),
+            tmp_path / "m.onnx",
+            external_data=False,
+            verbose=False,
+            dynamic_shapes=None if at_once else ({0: torch.export.Dim("n")},),
+        )
     graph = _converted(parse(tmp_path / "m.onnx"))
-    assert graph.pictures_at_once == at_once
+    assert graph.pictures_at_once == (at_once or 8)
     ours, theirs = (explain(each, batch, 1, "lrp_graph") for each in (graph, network))
     np.testing.assert_allclose(ours.relevance, theirs.relevance, atol=1e-4 * np.abs(theirs.relevance).max())
     for name, values in theirs.diagnostics.items():
