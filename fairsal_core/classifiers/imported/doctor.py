@@ -1,12 +1,13 @@
 """The preprocessing doctor: whether a classifier is fed as it was taught, told on labelled faces before any audit.
 
 Feeding mistakes are silent: a network that wants BGR still answers for RGB, only worse. So the usual ways of feeding are
-tried one after another, and one that is better than what the manifest says, by an interval that leaves out 0, is named.
+tried one after another, and one that is better than what the manifest says, by an interval that leaves out 0, is named: by its
+scores, or by what the network's first batch norm remembers of how it was fed while it learned.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 from fairsal_core.classifiers.imported.adapter import Adapter, prepare, two_logits
 from fairsal_core.classifiers.imported.manifest import Manifest, as_manifest, with_settings
+from fairsal_core.classifiers.imported.remembered import Seen, noting
 from fairsal_core.classifiers.imported.source import to_frames
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset
@@ -28,6 +30,8 @@ LEVEL = 0.95
 _CHANCE = 0.5
 LEAST = 20
 _BATCH = 50
+_RESAMPLES = 2000
+MISFIT = 0.05  # nats a channel: what other faces than a network's own make is below it
 _CROPS = (1.0, 0.875, 0.75)
 _RANGES: Mapping[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
     "values from 0 to 1": (1.0, (0.0,), (1.0,)),
@@ -58,6 +62,13 @@ class Trial:
         Of the gain, over faces, at a level that allows for the number of trials.
     better : bool
         Whether the interval lies above 0, and the area is no smaller, and above one half for sure.
+    misfit : float
+        How far what the first batch norm is given is from what it keeps, in nats a channel; NaN where there is none.
+    relief : Interval
+        By how much that is less than as the manifest feeds it, at the same level.
+    fits : bool
+        Whether that is for sure, and at most half of what it was, which was more than MISFIT; and the area is not for sure
+        smaller.
     """
 
     what: str
@@ -67,6 +78,9 @@ class Trial:
     gain: float
     interval: Interval
     better: bool
+    misfit: float = math.nan
+    relief: Interval = Interval(math.nan, math.nan)
+    fits: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,8 @@ class Diagnosis:
         95%.
     trials : tuple of Trial
         Everything that was tried, best first.
+    misfit : float
+        As in `Trial`, of the manifest's way.
     """
 
     n: int
@@ -90,11 +106,12 @@ class Diagnosis:
     auc_interval: Interval
     accuracy: float
     trials: tuple[Trial, ...]
+    misfit: float = math.nan
 
     @property
     def better(self) -> tuple[Trial, ...]:
         """The trials that are better than what the manifest says, best first."""
-        return tuple(trial for trial in self.trials if trial.better)
+        return tuple(trial for trial in self.trials if trial.better or trial.fits)
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -105,6 +122,12 @@ class Diagnosis:
             best = self.better[0]
             typed = " ".join(f"{key}={value}" for key, value in best.settings.items())
             swapped = " Below one half, an AUC means swapped labels." if high < _CHANCE else ""
+            if best.fits:
+                return (
+                    f"Fed otherwise it sees what it saw in training: with {best.what} its first batch norm is given what differs "
+                    f"from what it remembers by {best.misfit:.2g} nats a channel, not by {self.misfit:.2g}, and the AUC goes from "
+                    f"{self.auc:.3f} to {best.auc:.3f} on {self.n} faces. Say {typed} if that is how it was trained.{swapped}",
+                )
             return (
                 f"Fed otherwise it is better: with {best.what} the Brier score falls by {best.gain:.3f} "
                 f"[{best.interval.low:.3f}, {best.interval.high:.3f}] and the AUC goes from {self.auc:.3f} to {best.auc:.3f} on "
@@ -171,26 +194,31 @@ def examine(
     -----
     The gain is the mean over faces of (s0 - y)^2 - (s1 - y)^2 (Brier 1950), s0 and s1 the two scores; its interval is
     Student's at level 1 - 0.05 / number of ways (Bonferroni). A way is better only if it also ranks no worse, so that scores
-    that are merely flatter do not win.
+    that are merely flatter do not win. Of those that the first batch norm tells apart the one that fits best comes first.
     """
     if len(labels) < LEAST or len(set(labels.tolist())) < 2:
         raise FairsalError(f"The doctor needs at least {LEAST} faces, with the target and without; got {len(labels)}.")
     frames = to_frames(images)
     ways = candidates(classifier.manifest)
-    base = _scores(classifier, classifier.manifest, frames)
+    base, misfits = _fed(classifier, classifier.manifest, frames)
     auc = _auc(base, labels)
     trials = []
     for done, (what, settings, manifest) in enumerate(ways, start=1):
-        scores = 1 - base if "reverse" in settings else _scores(classifier, manifest, frames)
-        trials.append(_trial(what, settings, (base, scores), labels, len(ways)))
+        turned = "reverse" in settings
+        scores, others = (1 - base, misfits) if turned else _fed(classifier, manifest, frames)
+        trial = _trial(what, settings, (base, scores), labels, len(ways))
+        trials.append(_remembering(trial, (misfits, others), auc, labels, len(ways)))
         progress(done, len(ways), "feeding it in other ways")
     interval = _interval(auc, labels)
     # Below one half labels are swapped; that other feedings turn the answers round too is how an odd network may behave.
     swapped = interval.high < _CHANCE
-    ranked = sorted(
-        trials, key=lambda trial: (swapped and "reverse" in trial.settings and trial.better, trial.gain), reverse=True
-    )
-    return Diagnosis(len(labels), auc, interval, _accuracy(base, labels), tuple(ranked))
+
+    def rank(trial: Trial) -> tuple[bool, float, float]:
+        first = swapped and "reverse" in trial.settings and trial.better
+        return first, -trial.misfit if trial.fits else -math.inf, trial.gain
+
+    ranked = sorted(trials, key=rank, reverse=True)
+    return Diagnosis(len(labels), auc, interval, _accuracy(base, labels), tuple(ranked), float(misfits[0]))
 
 
 def candidates(manifest: Manifest) -> list[tuple[str, dict[str, Any], Manifest]]:
@@ -249,13 +277,42 @@ def _text(values: tuple[float, ...]) -> str:
     return ",".join(f"{value:g}" for value in values)
 
 
-def _scores(classifier: Adapter, manifest: Manifest, frames: torch.Tensor) -> NDArray[np.float64]:
+def _fed(
+    classifier: Adapter, manifest: Manifest, frames: torch.Tensor
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores (N,) of a way of feeding, and its misfit, followed by that of resampled faces."""
     parts = []
-    for part in frames.split(_BATCH):
-        outputs = classifier.network(prepare(part, manifest.preprocessing))
-        parts.append(two_logits(outputs, manifest.outputs).softmax(dim=1)[:, 1])
+    with noting(classifier.network) as seen:
+        for part in frames.split(_BATCH):
+            outputs = classifier.network(prepare(part, manifest.preprocessing))
+            parts.append(two_logits(outputs, manifest.outputs).softmax(dim=1)[:, 1])
     scores: NDArray[np.float64] = torch.nan_to_num(torch.cat(parts), nan=0.5).double().numpy()
-    return scores
+    return scores, _misfits(seen, len(frames))
+
+
+def _misfits(seen: Seen, count: int) -> NDArray[np.float64]:
+    if seen.norm is None or sum(map(len, seen.means)) != count:  # none, or one that each picture comes to several times
+        return np.full(1 + _RESAMPLES, np.nan)
+    resampled = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
+    return seen.misfit(np.concatenate([np.ones((1, count)), resampled]))
+
+
+def _remembering(
+    trial: Trial,
+    misfits: tuple[NDArray[np.float64], NDArray[np.float64]],
+    auc: float,
+    labels: NDArray[np.bool_],
+    ways: int,
+) -> Trial:
+    """Return a trial with what the first batch norm says of it, by a bootstrap of the faces that all ways share."""
+    before, after = misfits
+    if not np.isfinite(before).all() or not np.isfinite(after).all():
+        return trial
+    tail = (1 - LEVEL) / ways / 2
+    low, high = np.quantile((before - after)[1:], [tail, 1 - tail])
+    nearer = low > 0 and before[0] > MISFIT and after[0] < before[0] / 2
+    fits = bool(nearer and _interval(trial.auc, labels).high >= auc)
+    return replace(trial, misfit=float(after[0]), relief=Interval(float(low), float(high)), fits=fits)
 
 
 def _trial(

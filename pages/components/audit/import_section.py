@@ -177,11 +177,13 @@ def _ways(diagnosis: Diagnosis) -> pd.DataFrame:
             "AUC": f"{trial.auc:.3f}",
             "accuracy": f"{trial.accuracy:.2f}",
             "gain [interval]": f"{trial.gain:+.3f} [{trial.interval.low:+.3f}, {trial.interval.high:+.3f}]",
-            "better": "yes" if trial.better else "",
+            "first batch norm off by": f"{trial.misfit:.2g}",
+            "better": "yes" if trial in diagnosis.better else "",
         }
         for trial in diagnosis.trials
     ]
-    return pd.DataFrame(rows).set_index("fed")
+    table = pd.DataFrame(rows).set_index("fed")
+    return table if np.isfinite(diagnosis.misfit) else table.drop(columns="first batch norm off by")
 
 
 def _store(folder: Path, found: Inspection) -> None:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fairsal_core.classifiers.imported.adapter import Adapter, prepare
-from fairsal_core.classifiers.imported.doctor import candidates, doctor_faces, examine
+from fairsal_core.classifiers.imported.doctor import MISFIT, candidates, doctor_faces, examine
 from fairsal_core.classifiers.imported.manifest import Manifest, as_manifest, with_settings
+from fairsal_core.classifiers.imported.remembered import noting
 from fairsal_core.classifiers.imported.source import to_frames
 from fairsal_core.errors import FairsalError
 from tests.helpers import faces_in_memory
@@ -62,6 +63,62 @@ def test_a_planted_mistake_is_found(taught: Adapter, mistake: str) -> None:
     low, high = found.better[0].interval
     assert 0 < low < found.better[0].gain < high
     assert found.better[0].auc > 0.85 and "Say " in found.sentences[0]
+
+
+def bright(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Reddish squares whose upper border is brighter, in all colours alike, where the label is yes."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % 2 == 0
+    pixels = generator.normal((150, 120, 90), 30, (count, 128, 128, 3))
+    pixels[:, :32] += np.where(labels, 20, -20)[:, None, None, None] + generator.normal(0, 10, (count, 1, 1, 1))
+    return np.clip(pixels, 0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def remembers() -> Adapter:
+    """A small network with a batch norm that learned to tell the bright ones."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 6, 8, stride=8), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(96, 2))
+    classifier = Adapter(network, manifest())
+    pixels, labels = bright(200, 1)
+    frames, wanted = prepare(to_frames(pixels), classifier.manifest.preprocessing), torch.from_numpy(labels).long()
+    optimiser = torch.optim.AdamW(network[4].parameters(), 3e-3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(network(frames), wanted).backward()
+        optimiser.step()
+    return classifier.eval()
+
+
+@pytest.mark.parametrize("mistake", ["BGR", "0 to 255", "wrong mean and deviation", "mean and deviation 0.5"])
+def test_a_batch_norm_tells_where_the_scores_hardly_do(remembers: Adapter, mistake: str) -> None:
+    planted = {**MISTAKES, "mean and deviation 0.5": {"mean": 0.5, "std": 0.5}}[mistake]
+    faces = bright(200, 2)
+    right = examine(remembers, *faces)
+    assert right.misfit < MISFIT and not any(trial.fits for trial in right.trials)
+    found = examine(Adapter(remembers.network, manifest(**planted)).eval(), *faces)
+    best = found.better[0]
+    assert best.fits and best.misfit == pytest.approx(right.misfit, rel=0.05) and best.relief.low > 0
+    assert found.misfit > 2 * best.misfit and "sees what it saw in training" in found.sentences[0]
+
+
+def test_the_misfit_is_the_divergence_of_normal_distributions() -> None:
+    norm = nn.BatchNorm2d(2).eval()
+    norm.running_mean, norm.running_var = torch.tensor([0.5, -1.0]), torch.tensor([2.0, 0.3])
+    given = torch.randn(40, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+    with noting(nn.Sequential(norm)) as seen:
+        for part in given.split(15):
+            norm(part)
+    kept = torch.distributions.Normal(norm.running_mean, norm.running_var.sqrt())
+    now = torch.distributions.Normal(given.mean(dim=(0, 2, 3)), given.std(dim=(0, 2, 3), correction=0))
+    expected = float(torch.distributions.kl_divergence(now, kept).mean())
+    assert seen.misfit(np.ones((1, 40)))[0] == pytest.approx(expected, rel=1e-5)
+    assert not norm._forward_pre_hooks
+
+
+def test_without_a_batch_norm_nothing_is_remembered(taught: Adapter) -> None:
+    found = examine(taught, *images(60, 2))
+    assert np.isnan(found.misfit) and not any(trial.fits for trial in found.trials)
 
 
 def test_what_is_fed_rightly_is_left_in_peace(taught: Adapter) -> None:
