@@ -35,6 +35,7 @@ from fairsal_core.metrics.crossed import (
     tally,
 )
 from fairsal_core.metrics.decisions import ALL_CELLS, OTHER_CELLS, TARGET_CELLS, Decisions, Estimate
+from fairsal_core.metrics.grouped import GroupDecisions
 from fairsal_core.metrics.groups import (
     ACCURACY,
     DEMOGRAPHIC_PARITY,
@@ -51,7 +52,14 @@ from fairsal_core.metrics.groups import (
     worst_cell,
 )
 from fairsal_core.metrics.intervals import Hits, Interval, bootstrap_rates, bootstrap_seeds, percentile_interval, wilson
-from fairsal_core.metrics.mover import change_interval, contrast_interval, difference_interval, mean_interval, size_of
+from fairsal_core.metrics.mover import (
+    change_interval,
+    contrast_interval,
+    difference_interval,
+    difference_of_sizes,
+    mean_interval,
+    size_of,
+)
 from fairsal_core.metrics.paired import change_estimates, odds_change
 from fairsal_core.metrics.pareto import dominated
 from fairsal_core.metrics.proportions import (
@@ -118,6 +126,7 @@ __all__ = [
     "Decisions",
     "Estimate",
     "Explanation",
+    "GroupDecisions",
     "GroupMetric",
     "Hits",
     "Interval",
@@ -145,6 +154,7 @@ __all__ = [
     "dif",
     "difference_interval",
     "difference_of",
+    "difference_of_sizes",
     "difference_p",
     "directions",
     "dominated",

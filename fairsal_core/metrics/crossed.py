@@ -145,10 +145,20 @@ def impact_ratios(rates: Callable[[float], Rates], counted: NDArray[np.bool_]) -
     return Rates(value, low, high, ordinary.n)
 
 
-def spread_of(rates: Callable[[float], Rates], counted: NDArray[np.bool_]) -> Spread:
+def spread_of(
+    rates: Callable[[float], Rates],
+    counted: NDArray[np.bool_],
+    differences: Callable[[float, NDArray[np.int64]], Rates] | None = None,
+) -> Spread:
     """Return how far apart the counted groups are, with intervals that allow for the two ends having been looked for.
 
-    Parameters as for `impact_ratios`. NaN for fewer than two groups; a group without a rate is left out.
+    Parameters
+    ----------
+    rates, counted
+        As for `impact_ratios`. NaN for fewer than two groups; a group without a rate is left out.
+    differences : callable, optional
+        Level and the numbers of some groups to each one's rate less each other's, with intervals, where these are not those of
+        independent rates.
 
     Notes
     -----
@@ -159,8 +169,9 @@ def spread_of(rates: Callable[[float], Rates], counted: NDArray[np.bool_]) -> Sp
     counted = counted & np.isfinite(ordinary.value)
     if counted.sum() < 2:
         return Spread(*(math.nan,) * 6)
-    surer = _differences(rates(_together(int(counted.sum()))), counted)
-    plain = _differences(ordinary, counted)
+    surely, which = _together(int(counted.sum())), np.flatnonzero(counted)
+    signed = differences or (lambda level, some: _differences(rates(level), some))
+    surer, plain = (size_of_difference(signed(level, which)) for level in (surely, LEVEL))
     apart = float(np.ptp(ordinary.value[counted])), float(np.nanmax(surer.low)), float(np.nanmax(plain.high))
     if not ordinary.value[counted].any():
         return Spread(*apart, math.nan, math.nan, math.nan)
@@ -173,9 +184,9 @@ def _together(groups: int) -> float:
     return float(LEVEL ** (2 / (groups * (groups - 1)))) if groups > 1 else LEVEL
 
 
-def _differences(rates: Rates, counted: NDArray[np.bool_]) -> Rates:
-    of = rates.at(np.flatnonzero(counted))
-    return size_of_difference(difference_of(of.at((slice(None), None)), of.at((None, slice(None)))))
+def _differences(rates: Rates, which: NDArray[np.int64]) -> Rates:
+    of = rates.at(which)
+    return difference_of(of.at((slice(None), None)), of.at((None, slice(None))))
 
 
 def _ratios(rates: Callable[[float], Rates], counted: NDArray[np.bool_]) -> tuple[Numbers, Numbers, Numbers]:
