@@ -15,6 +15,8 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.files import read_json, write_json
 from fairsal_core.progress import Progress, silent
 
+DEMO_COUNT = 6000
+"""How many faces the demo set has, unless another number is asked for."""
 _FORMAT_VERSION = 2
 _ABANDONED_AFTER = 3600.0  # seconds; a whole set takes well under a minute
 _MANIFEST = "demo.json"
@@ -22,7 +24,7 @@ _README = "These faces are drawings made by fairsal; the folder can be deleted a
 
 
 def draw_demo_faces(
-    root: Path, count: int = 6000, seed: int = 0, progress: Progress = silent, workers: int | None = None
+    root: Path, count: int = DEMO_COUNT, seed: int = 0, progress: Progress = silent, workers: int | None = None
 ) -> Path:
     """Draw a set of demo faces in CelebA's layout and return its folder.
 

@@ -55,7 +55,16 @@ from .packed_files import files_key
 from .packing import pack, pack_quietly, packed_folder, undecodable_files, with_pixels
 from .parts import PART_OF, part_mask, part_roi
 from .roi import ROI_PRESETS, AnyRoi, PixelRoi, Roi, roi_area
-from .sources import audit_target, is_photographed_celeba, list_faces, load_faces, load_folder, load_table, read_folder
+from .sources import (
+    audit_target,
+    is_photographed_celeba,
+    list_faces,
+    list_labels,
+    load_faces,
+    load_folder,
+    load_table,
+    read_folder,
+)
 from .splitting import draw_split, with_held_out
 from .subsets import (
     CELLS,
@@ -150,6 +159,7 @@ __all__ = [
     "labelled_folder",
     "labels_digest",
     "list_faces",
+    "list_labels",
     "load_celeba",
     "load_celeba_hq",
     "load_faces",

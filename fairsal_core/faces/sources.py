@@ -1,17 +1,19 @@
 """From the word in a config, `demo` or a folder, to faces that are ready to use."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from fairsal_core.drawing import DEMO, demo_folder, draw_demo_faces, is_drawn
+from fairsal_core.drawing import DEMO, DEMO_COUNT, demo_folder, draw_demo_faces, drawn_rows, is_drawn
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces.added import with_added_columns
 from fairsal_core.faces.annotated import Annotated, faces_of
 from fairsal_core.faces.archives import archives_in, told_to
 from fairsal_core.faces.celeba import load_celeba, looks_like_celeba
-from fairsal_core.faces.dataset import FaceDataset
+from fairsal_core.faces.dataset import SPLITS, FaceDataset
 from fairsal_core.faces.formats import FORMATS, Format, recognised
 from fairsal_core.faces.frame_check import tell_of_frame
 from fairsal_core.faces.mapping import Mapping, kept_mapping
@@ -169,6 +171,23 @@ def list_faces(source: str, progress: Progress = silent) -> FaceDataset:
         faces = with_added_columns(load_folder(folder), source)
     tell_of_frame(faces, cache_folder(), progress)
     return stamped(replace(with_held_out(faces), rows=np.arange(len(faces))))
+
+
+def list_labels(source: str, progress: Progress = silent) -> FaceDataset:
+    """Return faces with their labels, as `list_faces` does, for whoever needs no picture: the demo set is not drawn for it."""
+    if source != DEMO or is_drawn(demo_folder()):
+        return list_faces(source, progress)
+    return with_added_columns(demo_labels(), source)
+
+
+@cache
+def demo_labels(count: int = DEMO_COUNT, seed: int = 0) -> FaceDataset:
+    """Return the labels that the demo set is drawn with; its pictures may not be there."""
+    names, labels, splits = zip(*drawn_rows(count, seed), strict=True)
+    index = pd.Index(names, name="image")
+    split = pd.Series([SPLITS[each] for each in splits], index, pd.CategoricalDtype(list(SPLITS)), name="split")
+    folder = demo_folder()
+    return FaceDataset("celeba", folder, folder, pd.DataFrame(list(labels), index=index, dtype=bool), split)
 
 
 def load_faces(source: str, progress: Progress = silent) -> FaceDataset:

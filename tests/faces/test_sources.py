@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from fairsal_core.drawing import demo_folder
+from fairsal_core.drawing import DEMO, DEMO_COUNT, demo_folder
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import FORMATS, draw_fairface, load_faces, load_folder, sources
+from fairsal_core.faces import FORMATS, draw_fairface, list_labels, load_celeba, load_faces, load_folder, sources
 from fairsal_core.home import cache_folder, datasets_folder
 from tests.conftest import MakeCeleba
 
@@ -76,3 +77,14 @@ def test_progress_covers_packing(make_celeba: MakeCeleba) -> None:
     assert seen[0] == 0
     assert seen[-1] == 1
     assert np.all(np.diff(seen) >= 0)
+
+
+def test_the_labels_of_the_demo_set_are_there_before_it_is_drawn(
+    drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path))
+    drawn = load_celeba(drawn_folder)
+    early = sources.demo_labels(count=len(drawn))
+    pd.testing.assert_frame_equal(early.attributes, drawn.attributes, check_names=False)
+    assert early.split.tolist() == drawn.split.tolist()
+    assert len(list_labels(DEMO)) == DEMO_COUNT and not demo_folder().exists()
