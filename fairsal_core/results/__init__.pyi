@@ -2,7 +2,9 @@ from .accuracy import (
     CLEAN,
     THRESHOLD,
     TREATED,
+    Answers,
     accuracy_and_gap,
+    answers,
     gap_name,
     natural_table,
     over_all_seeds,
@@ -27,7 +29,7 @@ from .attention import (
 )
 from .brought import BROUGHT_COLUMNS, TABLE_SUFFIXES, Brought, TableOf, keep_table, kept_table, read_brought, read_one
 from .cautions import FEWEST, FEWEST_SEEDS, about_these_networks, cautions, fewest_faces, says_the_same_of_all
-from .changes import changes_table, face_changes, reference_changes
+from .changes import changes_table, face_changes, paired_answers, reference_changes
 from .checking import check_comparable, check_predictions, check_results, check_subsets
 from .hidden import DIFFERENCE, ELSEWHERE, HIDDEN_COLUMNS, REGION, hidden_in_words, read_hidden
 from .mitigation import MethodOutcome, read_outcomes, shown_variants, write_outcomes
@@ -45,6 +47,7 @@ from .summary import (
     compare_variants,
     gaps_disagree,
     in_sentences,
+    word_of,
 )
 from .trade_off import fairness_change_table
 
@@ -65,6 +68,7 @@ __all__ = [
     "THRESHOLD",
     "TOO_FEW_SEEDS",
     "TREATED",
+    "Answers",
     "Attention",
     "Brought",
     "Column",
@@ -76,6 +80,7 @@ __all__ = [
     "WithheldError",
     "about_these_networks",
     "accuracy_and_gap",
+    "answers",
     "attention_table",
     "best_quantiles",
     "cautions",
@@ -106,6 +111,7 @@ __all__ = [
     "measure_again",
     "natural_table",
     "over_all_seeds",
+    "paired_answers",
     "papers_format",
     "positive",
     "quality_note",
@@ -129,6 +135,7 @@ __all__ = [
     "shown_values",
     "shown_variants",
     "wide_results",
+    "word_of",
     "write_means",
     "write_outcomes",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -188,19 +188,58 @@ def positive(predictions: pd.DataFrame) -> pd.Series:
     return predictions["decision"].fillna(certain) if "decision" in predictions else certain
 
 
-def judged(part: pd.DataFrame) -> tuple[Hits, NDArray[np.int64], list[int]]:
-    """Return correctness (S, N), bool or its probability, the cell of each face (N,), and the seeds."""
-    yes = positive(part)
-    by_seed = part.assign(correct=yes.where(part["target"].astype(bool), 1 - yes)).pivot(
-        index="face", columns="seed", values="correct"
-    )
+class Answers(NamedTuple):
+    """What the classifiers of a variant, one for each seed, said of the same faces under one evaluation.
+
+    `yes` (S, N) is what each says of each face, bool, or how probably where decisions are drawn; `target` and `confounder` (N,)
+    are what the face has.
+    """
+
+    yes: Hits
+    target: NDArray[np.bool_]
+    confounder: NDArray[np.bool_]
+    faces: pd.Index
+    seeds: list[int]
+
+    @property
+    def correct(self) -> Hits:
+        """Whether each is right about each face, (S, N), or how probably."""
+        right = self.yes == self.target if self.yes.dtype == bool else np.where(self.target, self.yes, 1 - self.yes)
+        return np.asarray(right)
+
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """The cell of each face, (N,)."""
+        return cell_numbers(self.target, self.confounder)
+
+
+def answers(part: pd.DataFrame) -> Answers:
+    """Return what predictions of one variant and evaluation say, seed by seed.
+
+    Raises
+    ------
+    FairsalError
+        If not every seed judged every face.
+    """
+    by_seed = part.assign(yes=positive(part)).pivot(index="face", columns="seed", values="yes")
     if by_seed.isna().to_numpy().any():
         raise FairsalError("The predictions are incomplete: not every seed has judged every test face.")
     faces = part.drop_duplicates("face").set_index("face").loc[by_seed.index]
-    cells = cell_numbers(faces["target"].to_numpy(dtype=bool), faces["confounder"].to_numpy(dtype=bool))
-    correct = by_seed.to_numpy(dtype=np.float64).T
-    certain = bool(np.isin(correct, (0, 1)).all())
-    return correct.astype(bool) if certain else correct, cells, [int(seed) for seed in by_seed.columns]
+    yes = by_seed.to_numpy(dtype=np.float64).T
+    certain = bool(np.isin(yes, (0, 1)).all())
+    return Answers(
+        yes.astype(bool) if certain else yes,
+        faces["target"].to_numpy(dtype=bool),
+        faces["confounder"].to_numpy(dtype=bool),
+        by_seed.index,
+        [int(seed) for seed in by_seed.columns],
+    )
+
+
+def judged(part: pd.DataFrame) -> tuple[Hits, NDArray[np.int64], list[int]]:
+    """Return correctness (S, N), bool or its probability, the cell of each face (N,), and the seeds."""
+    said = answers(part)
+    return said.correct, said.cells, said.seeds
 
 
 def _rows(correct: Hits, cells: NDArray[np.int64], target: str, confounder: str) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.metrics import Hits, change_estimates
-from fairsal_core.results.accuracy import EVALUATION_KEYS, THRESHOLD, by_evaluation, group_of, judged
+from fairsal_core.results.accuracy import EVALUATION_KEYS, THRESHOLD, Answers, answers, by_evaluation, group_of
 
 CHANGE_COLUMNS = ("metric", "group", "change", "change_low", "change_high", "n", "seeds")
 
@@ -54,14 +54,19 @@ def paired(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Hits, Hits, NDArr
 
     Parameters and errors as for `changes_table`.
     """
+    first, second = paired_answers(before, after)
+    return first.correct, second.correct, first.cells, first.seeds
+
+
+def paired_answers(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Answers, Answers]:
+    """Return what both say, by the seeds that both have; parameters and errors as for `changes_table`."""
     seeds = sorted(set(before["seed"]) & set(after["seed"]))
     if not seeds:
         raise FairsalError("The two variants share no seed, so their difference cannot be paired.")
-    parts = [part[part["seed"].isin(seeds)].sort_values("face", kind="stable") for part in (before, after)]
-    if set(parts[0]["face"]) != set(parts[1]["face"]):
+    first, second = (answers(part[part["seed"].isin(seeds)]) for part in (before, after))
+    if not first.faces.equals(second.faces):
         raise FairsalError("The two variants were judged on different test faces.")
-    (right_before, cells, _), (right_after, _, _) = (judged(part) for part in parts)
-    return right_before, right_after, cells, seeds
+    return first, second
 
 
 def reference_changes(

@@ -118,7 +118,7 @@ def compare_variants(
 
     def asked(place: int, question: str, title: str, better_is: str) -> Compared:
         change = changes[place]
-        word = _word(change, seeds, fewest)
+        word = word_of(change, seeds, fewest)
         return Compared(question, title, better_is, first_numbers[place], second_numbers[place], change, word)
 
     return [
@@ -146,7 +146,7 @@ def compare_attention(before: pd.DataFrame, after: pd.DataFrame, metric: str = "
         columns = tables[0].columns.intersection(tables[1].columns)
         moved = (tables[1].loc[rows, columns] - tables[0].loc[rows, columns]).to_numpy(float)
         change, seeds = (_mean(moved) if moved.size else None), len(rows)
-    word = _word(change, seeds, change.n if change else 0)
+    word = word_of(change, seeds, change.n if change else 0)
     return Compared(ATTENTION, "attention in the region", "lower", first, second, change, word)
 
 
@@ -220,7 +220,8 @@ def _looking(attention: Compared) -> str:
     return _told(attention, ("it looks less", "it looks more"), "at the region of interest")
 
 
-def _word(change: Number | None, seeds: int, fewest: int) -> str:
+def word_of(change: Number | None, seeds: int, fewest: int) -> str:
+    """Return what a change is worth on so many seeds, the smallest group having `fewest` faces; see `Compared`."""
     if change is None or not (change.low > 0 or change.high < 0) or fewest < FEWEST:
         return CANNOT_SAY
     return BEYOND_NOISE if seeds >= FEWEST_SEEDS else TOO_FEW_SEEDS

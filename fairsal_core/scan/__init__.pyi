@@ -15,24 +15,30 @@ from .errors import (
 from .families import SAME_FAMILY, correlations_of, families_of
 from .groups import (
     AS_THEY_ARE,
+    CELL_COLUMNS,
     EQUAL,
     FEWEST_IN_GROUP,
     GROUP_COLUMNS,
     IMPACT_RATIO,
     UNKNOWN,
     VIEWS,
+    GroupChanges,
     Groups,
+    group_changes,
     groups_of,
+    worst_of,
 )
 from .keeping import KeptGroups, KeptScan, forget_scan, keep_groups, keep_scan, kept_groups, kept_scan
 from .parts import FACE_PARTS, LOOK_COLUMNS, looks, mean_parts, part_shares, parts_in, parts_of, pooled
 from .selections import changed_sides, worst_decile
-from .subjects import Judged, Subject, attributes_of, data_of, judged_by, judged_in, subjects_of
+from .subjects import Decided, Judged, Subject, attributes_of, data_of, judged_by, judged_in, labels_in, subjects_of
+from .variants import WORST_GROUP, compare_groups, groups_by_variant, labels_for
 
 __all__ = [
     "ALIKE",
     "AS_THEY_ARE",
     "CANNOT_SAY",
+    "CELL_COLUMNS",
     "CLUSTER_COLUMNS",
     "DIFFERS",
     "EQUAL",
@@ -50,9 +56,12 @@ __all__ = [
     "SCAN_COLUMNS",
     "UNKNOWN",
     "VIEWS",
+    "WORST_GROUP",
     "Clusters",
     "Cohort",
     "Columns",
+    "Decided",
+    "GroupChanges",
     "Groups",
     "Judged",
     "KeptGroups",
@@ -66,12 +75,15 @@ __all__ = [
     "clusters_of",
     "clusters_of_features",
     "columns_of",
+    "compare_groups",
     "correlations_of",
     "data_of",
     "delete_cohort",
     "enriched",
     "families_of",
     "forget_scan",
+    "group_changes",
+    "groups_by_variant",
     "groups_of",
     "judged_by",
     "judged_in",
@@ -79,6 +91,8 @@ __all__ = [
     "keep_scan",
     "kept_groups",
     "kept_scan",
+    "labels_for",
+    "labels_in",
     "list_cohorts",
     "looks",
     "make_column",
@@ -94,4 +108,5 @@ __all__ = [
     "scan",
     "subjects_of",
     "worst_decile",
+    "worst_of",
 ]

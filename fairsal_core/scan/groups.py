@@ -2,47 +2,49 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import FaceDataset
+from fairsal_core.faces import FaceDataset, group_name, side_name, with_or_without
 from fairsal_core.metrics import (
+    FALSE_POSITIVE_RATE,
     GROUP_RATES,
     LEAST_SHARE,
-    SELECTION_RATE,
+    TRUE_POSITIVE_RATE,
+    GroupDecisions,
     Rates,
     Spread,
     cross,
-    group_rates,
-    impact_ratios,
     large_enough,
-    spread_of,
-    tally,
 )
-from fairsal_core.scan.subjects import Judged
+from fairsal_core.results import paired_answers
+from fairsal_core.scan.subjects import Decided, Judged, places_of
 
 AS_THEY_ARE, EQUAL = "natural", "equal"
 VIEWS = (AS_THEY_ARE, EQUAL)
 UNKNOWN = "unknown"
 IMPACT_RATIO = "impact_ratio"
 GROUP_COLUMNS = ("group", "metric", "value", "low", "high", "n", "counted")
+CELL_COLUMNS = ("group", "of", "value", "low", "high", "n", "counted")
 FEWEST_IN_GROUP = 10
 """Faces of a group, below which no verdict rests on it, however large their share is."""
 
 
 @dataclass(frozen=True)
 class Groups:
-    """The rates of each group, and how far apart groups are.
+    """The rates of each group over the seeds, and how far apart groups are.
 
     Attributes
     ----------
     table : DataFrame
         GROUP_COLUMNS, one row a group and metric. Among them is the impact ratio, the selection rate over that of the most
         selected. `counted` says whether verdicts rest on the group.
+    cells : DataFrame
+        CELL_COLUMNS, the accuracy of each group's faces with the target, and of those without. `group` is what the cell is called,
+        such as "women with race=Black", `of` the group that it is of; `counted` says whether it can be named the worst.
     spreads : mapping
         Metric -> `Spread` of the counted groups.
     sizes : Series
@@ -54,10 +56,16 @@ class Groups:
     """
 
     table: pd.DataFrame
+    cells: pd.DataFrame
     spreads: Mapping[str, Spread]
     sizes: pd.Series
     left_out: tuple[str, ...]
     view: str
+
+    @property
+    def worst(self) -> pd.Series | None:
+        """The counted cell with the lowest accuracy; its interval does not account for having been looked for."""
+        return worst_of(self.cells)
 
     @property
     def left_out_note(self) -> str:
@@ -71,8 +79,35 @@ class Groups:
         )
 
 
+@dataclass(frozen=True)
+class GroupChanges:
+    """What becomes of the groups from one variant to another, on the same faces and by the same seeds.
+
+    Attributes
+    ----------
+    table, cells : DataFrame
+        As those of `Groups`, of after minus before; without the impact ratio, whose two ends may be others after than before.
+    seeds : int
+        How many seeds both have.
+    """
+
+    table: pd.DataFrame
+    cells: pd.DataFrame
+    seeds: int
+
+
+@dataclass(frozen=True)
+class _Grouping:
+    """Which group each face is in (N,), what each group is called, what its cells are, and the order of these."""
+
+    numbers: NDArray[np.int64]
+    names: list[str]
+    phrases: list[str]
+    order: list[int]
+
+
 def groups_of(
-    judged: Judged,
+    judged: Judged | Decided,
     faces: FaceDataset,
     protected: Sequence[str],
     view: str = AS_THEY_ARE,
@@ -83,8 +118,8 @@ def groups_of(
 
     Parameters
     ----------
-    judged : Judged
-        What was said of which faces.
+    judged : Judged or Decided
+        What was said of which faces, by one classifier, or by those of several seeds.
     faces : FaceDataset
         The set that they are of.
     protected : sequence of str
@@ -101,39 +136,125 @@ def groups_of(
     FairsalError
         If no attribute is given or one is not there.
     """
+    grouping, decisions = _grouped(judged, faces, protected, view)
+    sizes = np.bincount(grouping.numbers, minlength=len(grouping.names)).astype(np.float64)
+    counted = large_enough(sizes, least_share, fewest)
+    rates = decisions.rates()
+    tables = {**rates, IMPACT_RATIO: decisions.impact(counted)}
+    left_out = tuple(name for name, kept in zip(grouping.names, counted, strict=True) if not kept)
+    return Groups(
+        _table(grouping, tables, counted),
+        _cells(grouping, judged.target, rates, counted, fewest, whole=1.0),
+        {metric: decisions.spread(metric, counted) for metric in GROUP_RATES},
+        pd.Series(sizes.astype(int), index=grouping.names),
+        left_out,
+        view,
+    )
+
+
+def group_changes(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    target: str,
+    faces: FaceDataset,
+    protected: Sequence[str],
+    view: str = AS_THEY_ARE,
+    least_share: float = LEAST_SHARE,
+    fewest: int = FEWEST_IN_GROUP,
+) -> GroupChanges:
+    """Return what becomes of every rate of each group from one variant to another, by the seeds that both have.
+
+    Parameters
+    ----------
+    before, after : DataFrame
+        Predictions of one variant and evaluation each, as in `predictions.parquet`.
+    target : str
+        What they predict.
+    faces, protected, view, least_share, fewest
+        As for `groups_of`.
+
+    Raises
+    ------
+    FairsalError
+        As `groups_of`; if the two were not judged on the same faces, or share no seed.
+    """
+    first, second = (Decided.of(said, "", target) for said in paired_answers(before, after))
+    grouping, decisions = _grouped(first, faces, protected, view)
+    _, later = _grouped(second, faces, protected, view)
+    changes = decisions.changes(later)
+    sizes = np.bincount(grouping.numbers, minlength=len(grouping.names)).astype(np.float64)
+    counted = large_enough(sizes, least_share, fewest)
+    cells = _cells(grouping, target, changes, counted, fewest, whole=0.0)
+    return GroupChanges(_table(grouping, changes, counted), cells, len(first.seeds))
+
+
+def worst_of(cells: pd.DataFrame) -> pd.Series | None:
+    """Return the counted cell of `Groups.cells` with the lowest accuracy; None where none counts."""
+    counted = cells[cells["counted"].astype(bool) & cells["value"].notna()]
+    return None if counted.empty else counted.iloc[int(counted["value"].to_numpy(float).argmin())]
+
+
+def _grouped(
+    judged: Judged | Decided, faces: FaceDataset, protected: Sequence[str], view: str
+) -> tuple[_Grouping, GroupDecisions]:
     if not protected:
         raise FairsalError("Groups need one protected attribute at least.")
     if view not in VIEWS:
         raise FairsalError(f"Groups are seen {' or '.join(VIEWS)}, not '{view}'.")
-    own = faces.take(faces.names.get_indexer(judged.faces))
-    kinds = [own.classes(each) for each in protected]
-    crossing = cross([codes for codes, _ in kinds])
-    names = [_name(classes, protected, [each for _, each in kinds]) for classes in crossing.classes]
-    found = tally(judged.yes, judged.has, crossing.numbers, len(names))
+    grouping = _grouping(faces.take(places_of(judged, faces)), protected)
+    yes = np.atleast_2d(np.asarray(judged.yes, dtype=np.float64))
     share = 0.5 if view == EQUAL else None
-    counted = large_enough(found.faces, least_share, fewest)
-    rates = group_rates(found, share)
-
-    def of(metric: str, level: float) -> Rates:
-        return group_rates(found, share, level)[metric]
-
-    tables = {**rates, IMPACT_RATIO: impact_ratios(partial(of, SELECTION_RATE), counted)}
-    table = pd.concat([_rows(names, metric, each, counted) for metric, each in tables.items()], ignore_index=True)
-    spreads = {metric: spread_of(partial(of, metric), counted) for metric in GROUP_RATES}
-    left_out = tuple(name for name, kept in zip(names, counted, strict=True) if not kept)
-    return Groups(table, spreads, pd.Series(found.faces.astype(int), index=names), left_out, view)
+    return grouping, GroupDecisions(yes, judged.has, grouping.numbers, len(grouping.names), share)
 
 
-def _name(classes: NDArray[np.int64], protected: Sequence[str], known: Sequence[tuple[str, ...]]) -> str:
-    """Return what to call a group, e.g. "Male, race=Black" or "race unknown"."""
+def _grouping(faces: FaceDataset, protected: Sequence[str]) -> _Grouping:
+    kinds = {each: faces.classes(each) for each in protected}
+    crossing = cross([codes for codes, _ in kinds.values()])
+    groups = [
+        [
+            _part(number, attribute, known)
+            for number, (attribute, (_, known)) in zip(classes, kinds.items(), strict=True)
+        ]
+        for classes in crossing.classes.tolist()
+    ]
+    names = [", ".join(name for name, _, _ in parts) for parts in groups]
+    phrases = [" and ".join(phrase for _, phrase, _ in parts) for parts in groups]
+    order = sorted(range(len(groups)), key=lambda group: [place for _, _, place in groups[group]])
+    return _Grouping(crossing.numbers, names, phrases, order)
+
+
+def _part(number: int, attribute: str, known: tuple[str, ...]) -> tuple[str, str, int]:
+    """Return what a class is called alone, e.g. "not Male" or "race=Black"; in a phrase, e.g. "without Male"; and its place."""
+    if number < 0:
+        return f"{attribute} {UNKNOWN}", f"with {attribute} {UNKNOWN}", len(known)
+    named = known[number]
+    if known == (side_name(attribute, False), side_name(attribute, True)):
+        return named, with_or_without(attribute, number == 1), 1 - number
+    told = f"{attribute}={named}"
+    return told, f"with {told}", number
+
+
+def _table(grouping: _Grouping, tables: Mapping[str, Rates], counted: NDArray[np.bool_]) -> pd.DataFrame:
+    rows = [
+        _columns(each).assign(group=grouping.names, metric=metric, counted=counted) for metric, each in tables.items()
+    ]
+    return pd.concat(rows, ignore_index=True)[list(GROUP_COLUMNS)]
+
+
+def _cells(
+    grouping: _Grouping, target: str, rates: Mapping[str, Rates], counted: NDArray[np.bool_], fewest: int, whole: float
+) -> pd.DataFrame:
+    """Return the rows of the cells: right is a true positive, or no false one, of which there are `whole`: 1, of changes 0."""
+    false = rates[FALSE_POSITIVE_RATE]
+    right = (rates[TRUE_POSITIVE_RATE], Rates(whole - false.value, whole - false.high, whole - false.low, false.n))
     parts = []
-    for number, attribute, names in zip(classes, protected, known, strict=True):
-        named = f"{attribute} {UNKNOWN}" if number < 0 else names[number]
-        own = number < 0 or attribute in named
-        parts.append(named if own else f"{attribute}={named}")
-    return ", ".join(parts)
+    for has, each in zip((True, False), right, strict=True):
+        named = [f"{group_name(target, has)} {phrase}" for phrase in grouping.phrases]
+        rows = _columns(each).assign(group=named, of=grouping.names, counted=counted & (each.n >= fewest))
+        parts.append(rows.iloc[grouping.order])
+    together = pd.concat(parts, ignore_index=True)[list(CELL_COLUMNS)]
+    return together[together["n"] > 0].reset_index(drop=True)
 
 
-def _rows(names: list[str], metric: str, rates: Rates, counted: NDArray[np.bool_]) -> pd.DataFrame:
-    values = {"value": rates.value, "low": rates.low, "high": rates.high, "n": rates.n.astype(int)}
-    return pd.DataFrame({"group": names, "metric": metric, **values, "counted": counted})[list(GROUP_COLUMNS)]
+def _columns(rates: Rates) -> pd.DataFrame:
+    return pd.DataFrame({"value": rates.value, "low": rates.low, "high": rates.high, "n": rates.n.astype(int)})

@@ -13,8 +13,8 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.files import read_json, write_json
 from fairsal_core.runs import RunFiles, check_may_be_added_to
 from fairsal_core.scan.errors import SCAN_COLUMNS
-from fairsal_core.scan.groups import GROUP_COLUMNS, Groups
-from fairsal_core.scan.subjects import Judged
+from fairsal_core.scan.groups import CELL_COLUMNS, GROUP_COLUMNS, GroupChanges, Groups
+from fairsal_core.scan.subjects import Decided, Judged
 from fairsal_core.settings import FrozenSettings
 
 _MOST_ROWS = 500
@@ -40,7 +40,7 @@ class KeptScan(FrozenSettings):
             cohort=cohort,
             faces=len(judged.faces),
             looked_at=len(table),
-            rows=tuple(json.loads(table.head(_MOST_ROWS).to_json(orient="records"))),
+            rows=_records(table.head(_MOST_ROWS)),
             made=datetime.now(UTC),
         )
 
@@ -67,7 +67,11 @@ def kept_scan(run: Path) -> KeptScan | None:
 
 
 class KeptGroups(FrozenSettings):
-    """What the report says of rates by crossed groups; `rows` are GROUP_COLUMNS by name, a spread without a number has none."""
+    """What the report says of rates by crossed groups; `rows` are GROUP_COLUMNS by name, a spread without a number has none.
+
+    Of a variant of a run, over all seeds, it is called `variant` there, `cells` are CELL_COLUMNS by name, and `changes` are
+    GROUP_COLUMNS of what changed since `reference`.
+    """
 
     subject: str
     target: str
@@ -78,29 +82,62 @@ class KeptGroups(FrozenSettings):
     spreads: dict[str, dict[str, float | None]]
     sizes: dict[str, int]
     left_out_note: str
+    variant: str = ""
+    seeds: tuple[int, ...] = ()
+    cells: tuple[dict[str, Any], ...] = ()
+    reference: str = ""
+    changes: tuple[dict[str, Any], ...] = ()
 
     @classmethod
-    def of(cls, judged: Judged, groups: Groups, protected: Sequence[str], cohort: str = "") -> "KeptGroups":
-        """Return what is kept of one classifier's groups."""
+    def of(
+        cls,
+        judged: Judged | Decided,
+        groups: Groups,
+        protected: Sequence[str],
+        cohort: str = "",
+        variant: str = "",
+        reference: str = "",
+        changes: GroupChanges | None = None,
+    ) -> "KeptGroups":
+        """Return what is kept of the groups of one classifier, or of a variant's."""
         return cls(
             subject=judged.name,
             target=judged.target,
             protected=tuple(protected),
             view=groups.view,
             cohort=cohort,
-            rows=tuple(json.loads(groups.table.to_json(orient="records"))),
+            rows=_records(groups.table),
             spreads={
                 name: {end: None if value != value else value for end, value in spread._asdict().items()}
                 for name, spread in groups.spreads.items()
             },
             sizes={str(name): int(size) for name, size in groups.sizes.items()},
             left_out_note=groups.left_out_note,
+            variant=variant,
+            seeds=judged.seeds if isinstance(judged, Decided) else (),
+            cells=_records(groups.cells),
+            reference=reference,
+            changes=_records(changes.table) if changes else (),
         )
 
     @property
     def table(self) -> pd.DataFrame:
         """The rows, as `groups_of` has them."""
         return pd.DataFrame(list(self.rows), columns=list(GROUP_COLUMNS))
+
+    @property
+    def changes_table(self) -> pd.DataFrame:
+        """What changed since the reference, as `group_changes` has it; perhaps empty."""
+        return pd.DataFrame(list(self.changes), columns=list(GROUP_COLUMNS))
+
+    @property
+    def cells_table(self) -> pd.DataFrame:
+        """The cells, as `groups_of` has them; empty of groups that were kept without."""
+        return pd.DataFrame(list(self.cells), columns=list(CELL_COLUMNS))
+
+
+def _records(table: pd.DataFrame) -> tuple[dict[str, Any], ...]:
+    return tuple(json.loads(table.to_json(orient="records")))
 
 
 def keep_groups(run: Path, contents: Sequence[KeptGroups]) -> None:

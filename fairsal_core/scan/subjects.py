@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError, unknown_name
 from fairsal_core.faces import FaceDataset, list_faces
-from fairsal_core.results import CLEAN, THRESHOLD, TableOf, positive, read_one, read_predictions
+from fairsal_core.metrics import Hits
+from fairsal_core.results import CLEAN, THRESHOLD, Answers, TableOf, positive, read_one, read_predictions
 from fairsal_core.runs import Run
 
 
@@ -74,6 +75,45 @@ class Judged:
     def wrong(self) -> NDArray[np.float64]:
         """How probably each face is judged wrongly, (N,)."""
         return np.where(self.has, 1 - self.yes, self.yes)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the classifiers of a variant, one for each seed, said of the same faces.
+
+    Attributes
+    ----------
+    name, target : str
+        What to call it, and what it predicts.
+    faces : pandas.Index
+        The faces' names, each once.
+    yes : array, (S, N)
+        Whether each says "yes", or how probably.
+    has : array, (N,) bool
+        Whether each face has the target.
+    seeds : tuple of int
+        Their seeds.
+    """
+
+    name: str
+    target: str
+    faces: pd.Index
+    yes: Hits
+    has: NDArray[np.bool_]
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def of(cls, said: Answers, name: str, target: str) -> "Decided":
+        """Return what answers say, by name."""
+        return cls(name, target, said.faces.astype(str), said.yes, said.target, tuple(said.seeds))
+
+
+def labels_in(predictions: pd.DataFrame, confounder: str, name: str) -> FaceDataset:
+    """Return the faces of predictions with the one attribute that these tell, the confounder: without any file."""
+    labels = predictions.drop_duplicates("face").set_index("face")["confounder"].astype(bool)
+    attributes = labels.rename(confounder).to_frame().set_axis(labels.index.astype(str))
+    split = pd.Series("test", index=attributes.index)
+    return FaceDataset(name, Path(), Path(), attributes, split)
 
 
 def subjects_of(predictions: pd.DataFrame) -> list[Subject]:
@@ -152,13 +192,25 @@ def attributes_of(data: str | FaceDataset, judged: Judged) -> pd.DataFrame:
         If the set lacks some of the faces.
     """
     faces = data if isinstance(data, FaceDataset) else list_faces(data)
-    lacking = judged.faces.difference(faces.names)
+    own = faces.attributes.iloc[places_of(judged, faces)]
+    return own.drop(columns=faces.column_of(judged.target))
+
+
+def places_of(judged: Judged | Decided, faces: FaceDataset) -> NDArray[np.int64]:
+    """Return where judged faces stand in their set.
+
+    Raises
+    ------
+    FairsalError
+        If it lacks some of them.
+    """
+    places = np.asarray(faces.names.get_indexer(judged.faces), dtype=np.int64)
+    lacking = judged.faces[places < 0]
     if len(lacking):
         raise FairsalError(
-            f"{len(lacking):,} of {len(judged.faces):,} judged faces are not in '{faces.name}' any more, such as {lacking[0]}."
+            f"{len(lacking):,} of {len(places):,} judged faces are not in '{faces.name}' any more, such as {lacking[0]}."
         )
-    column = faces.column_of(judged.target)
-    return faces.attributes.loc[judged.faces].drop(columns=column)
+    return places
 
 
 def data_of(run: Run) -> str:
