@@ -99,6 +99,7 @@ def open_page(drawn: FaceDataset, home: Path, monkeypatch: pytest.MonkeyPatch) -
         return drawn
 
     monkeypatch.setattr("pages.components.shared.data.load_faces", load_faces)
+    monkeypatch.setattr("pages.components.shared.data.list_labels", lambda source: drawn)
 
     def open_(page: str, **query: str) -> AppTest:
         app = AppTest.from_file(APP, default_timeout=60)

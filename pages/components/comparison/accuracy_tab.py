@@ -8,6 +8,7 @@ import streamlit as st
 from pages.components.comparison.accuracy import charts_section, choose_evaluation
 from pages.components.comparison.desk import Desk
 from pages.components.comparison.desk_table import desk_section
+from pages.components.comparison.groups import groups_section
 from pages.components.comparison.mitigation_outcomes import outcomes_section
 from pages.components.comparison.papers_figures import figures_section
 from pages.components.comparison.pareto import pareto_section
@@ -22,6 +23,7 @@ def accuracy_tab(desk: Desk) -> None:
     show_view(
         {
             "All numbers": partial(desk_section, chosen),
+            "By group": partial(groups_section, desk),
             "Groups and gap": partial(charts_section, chosen),
             "Against fairness": partial(pareto_section, desk),
             "The paper's figures": partial(figures_section, desk.audit),

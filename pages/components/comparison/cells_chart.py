@@ -10,7 +10,7 @@ from pages.components.comparison.interval_bars import interval_bars
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.words import in_chart
 
-_ROW = 46
+_ROW, _SMALL_ROW, _FEW = 46, 30, 8
 _OFFSET = 0.13
 
 
@@ -19,22 +19,27 @@ def subgroups_of(results: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(results.loc[results["metric"] == ACCURACY, "group"]))[3:]
 
 
+def cells_of(results: pd.DataFrame) -> pd.DataFrame:
+    """Return what `cells_chart` draws of the four cells: their rows on clean faces of pooled ones as from `results_table`."""
+    clean = results[results["evaluation"].eq(CLEAN) & results["metric"].eq(ACCURACY)]
+    return clean[clean["group"].isin(subgroups_of(results))]
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
-def cells_chart(results: pd.DataFrame, reference: str, candidate: str | None) -> go.Figure:
+def cells_chart(cells: pd.DataFrame, reference: str, candidate: str | None) -> go.Figure:
     """Return one row a subgroup: reference open, candidate filled, each with its interval; every other variant a faint tick.
 
     Parameters
     ----------
-    results : DataFrame
-        Pooled rows as from `results_table`, of all variants beside each other.
+    cells : DataFrame
+        `variant`, `group`, `value`, `low`, `high` and `n`: accuracies on clean faces of all variants beside each other.
     reference, candidate : str
         Two of its variants.
     """
-    groups = subgroups_of(results)
-    clean = results[results["evaluation"].eq(CLEAN) & results["metric"].eq(ACCURACY)]
+    groups = list(dict.fromkeys(cells["group"]))
     places = {group: place for place, group in enumerate(groups)}
     figure = go.Figure()
-    others = clean[clean["group"].isin(groups) & ~clean["variant"].isin([reference, candidate])]
+    others = cells[~cells["variant"].isin([reference, candidate])]
     figure.add_scatter(
         name="other variants",
         x=others["value"],
@@ -51,7 +56,7 @@ def cells_chart(results: pd.DataFrame, reference: str, candidate: str | None) ->
     ):
         if variant is None:
             continue
-        part = clean[(clean["variant"] == variant) & clean["group"].isin(groups)]
+        part = cells[cells["variant"] == variant]
         figure.add_scatter(
             name=in_chart(variant),
             x=part["value"],
@@ -64,7 +69,7 @@ def cells_chart(results: pd.DataFrame, reference: str, candidate: str | None) ->
             f"%{{customdata[2]}} faces<extra>{in_chart(variant)}</extra>",
         )
     figure.update_layout(
-        height=70 + _ROW * len(groups),
+        height=70 + (_ROW if len(groups) <= _FEW else _SMALL_ROW) * len(groups),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         xaxis={"range": [-0.02, 1.02], "title": "accuracy on clean faces"},

@@ -18,8 +18,9 @@ from fairsal_core.results import (
     in_sentences,
 )
 from pages.components.comparison.cards import show_cards
-from pages.components.comparison.cells_chart import cells_chart
+from pages.components.comparison.cells_chart import cells_chart, cells_of
 from pages.components.comparison.desk import Desk, Entry
+from pages.components.comparison.groups import groups_in_link
 from pages.components.comparison.interval_bars import NO_BAR
 from pages.components.comparison.stored import attention_compared, compared
 from pages.components.comparison.views import show_view
@@ -53,6 +54,8 @@ def answer_section(desk: Desk) -> None:
     before, after = (f"“{entry.label}”" for entry in (desk.reference, desk.candidate))
     sentences = in_sentences(cards[desk.candidate.label], before, after, desk.audit.confounder)
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
+    if grouped := groups_in_link(desk):
+        cards = {entry.label: [*cards[entry.label], grouped.worst_under(entry)] for entry in others}
     show_cards(list(cards.items()), desk.reference.label, desk.candidate.label)
     fewest = fewest_faces(desk.results)
     st.caption(
@@ -75,8 +78,11 @@ def cells_section(desk: Desk) -> None:
     """Show the accuracy of each subgroup, and say where the paper's gap tells another story."""
     _disagreement(desk)
     candidate = desk.candidate.label if desk.candidate else None
+    grouped = groups_in_link(desk)
+    if grouped:
+        st.caption(f"By {plain(' and '.join(grouped.protected))}, as chosen under *Accuracy*, *By group*.")
     st.plotly_chart(
-        cells_chart(desk.results, desk.reference.label, candidate),
+        cells_chart(grouped.cells if grouped else cells_of(desk.results), desk.reference.label, candidate),
         key="cells",
         config=NO_BAR,
         alt="Accuracy of each subgroup on clean faces, reference and candidate, with 95% intervals",

@@ -11,7 +11,7 @@ import streamlit as st
 
 from fairsal_core.drawing import DEMO
 from fairsal_core.errors import FairsalError, sentence
-from fairsal_core.faces import FaceDataset, Glance, glance, have_changed, load_faces, pack_quietly
+from fairsal_core.faces import FaceDataset, Glance, glance, have_changed, list_labels, load_faces, pack_quietly
 from fairsal_core.home import data_roots
 from fairsal_core.progress import Eta
 from pages.components.shared.frame import end_turn
@@ -96,8 +96,7 @@ def get_faces(source: str) -> FaceDataset:
 
     Raises FairsalError for a folder that is not on offer, whatever the browser asks for, and for one that cannot be used.
     """
-    if source not in sources():
-        raise FairsalError(f"'{source}' is not among the data on offer; FAIRSAL_DATA_ROOTS names the folders.")
+    _check_on_offer(source)
     loaded = _loaded()
     if source not in loaded:
         end_turn()  # packing may take minutes, and so may waiting for it
@@ -109,6 +108,26 @@ def get_faces(source: str) -> FaceDataset:
             end_turn()
             loaded[source] = _load(source)
         return loaded[source].faces
+
+
+def get_labels(source: str) -> FaceDataset:
+    """Return faces and their labels as they are now, without pixels: for them nothing is packed, and nothing is drawn.
+
+    Raises as `get_faces` does.
+    """
+    _check_on_offer(source)
+    if source in _loaded():
+        return get_faces(source)
+    listed = _listed()
+    if source not in listed or listed[source].is_stale():
+        faces = list_labels(source)
+        listed[source] = _Loaded(faces, glance(faces) if faces.root.is_dir() else frozenset())
+    return listed[source].faces
+
+
+def _check_on_offer(source: str) -> None:
+    if source not in sources():
+        raise FairsalError(f"'{source}' is not among the data on offer; FAIRSAL_DATA_ROOTS names the folders.")
 
 
 def loading_of(source: str) -> threading.Lock:
@@ -144,6 +163,7 @@ def faces_or_stop(source: str) -> FaceDataset:
 def forget_faces(source: str) -> None:
     """Have a set read again when it is next wanted: what its columns are has changed."""
     _loaded().pop(source, None)
+    _listed().pop(source, None)
 
 
 @dataclass
@@ -199,4 +219,9 @@ def _load(source: str) -> _Loaded:
 
 @st.cache_resource(show_spinner=False)
 def _loaded() -> dict[str, _Loaded]:
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
+def _listed() -> dict[str, _Loaded]:
     return {}

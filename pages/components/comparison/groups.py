@@ -1,0 +1,272 @@
+"""The same variants by groups of the reader's choice: any number of protected attributes, of any number of values, crossed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+import streamlit as st
+
+from fairsal_core.errors import FairsalError
+from fairsal_core.faces import FaceDataset
+from fairsal_core.metrics import LEAST_SHARE
+from fairsal_core.results import CLEAN, Compared, answers
+from fairsal_core.runs import is_example
+from fairsal_core.scan import (
+    AS_THEY_ARE,
+    FEWEST_IN_GROUP,
+    VIEWS,
+    Decided,
+    GroupChanges,
+    Groups,
+    compare_groups,
+    group_changes,
+    groups_by_variant,
+    groups_of,
+    keep_groups,
+    labels_in,
+)
+from pages.components.comparison.audit import Audit
+from pages.components.comparison.cards import in_words
+from pages.components.comparison.cells_chart import cells_chart
+from pages.components.comparison.desk import Desk, Entry
+from pages.components.comparison.interval_bars import NO_BAR
+from pages.components.comparison.stored import Source, predictions_of
+from pages.components.shared.data import get_labels
+from pages.components.shared.group_tables import VIEW_TITLES, rates_table, spreads_table
+from pages.components.shared.links import begin_with_linked, keep_among, write_into_link
+from pages.components.shared.table_download import offer_table
+from pages.components.shared.told import in_one_sentence
+from pages.components.shared.words import plain
+
+PROTECTED = "protected"
+_CELLS = ("variant", "group", "value", "low", "high", "n")
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """The desk by groups.
+
+    Attributes
+    ----------
+    desk : Desk
+        What lies on it.
+    protected : tuple of str
+        The attributes that groups are made of.
+    faces : FaceDataset
+        The judged faces with these attributes, without pixels.
+    view : str
+        One of VIEWS.
+    """
+
+    desk: Desk
+    protected: tuple[str, ...]
+    faces: FaceDataset
+    view: str = AS_THEY_ARE
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """What tells these groups from others, for caches."""
+        columns = list(dict.fromkeys(self.faces.column_of(each) for each in self.protected))
+        labels = pd.util.hash_pandas_object(self.faces.attributes[columns].astype(str))
+        return self.protected, self.view, int(labels.sum())
+
+    def of(self, entry: Entry) -> Groups:
+        """Return the groups under a variant, on clean faces and over all its seeds."""
+        return _groups(entry.source, self.desk.audit.target, self.key, self)
+
+    def changes(self, entry: Entry) -> GroupChanges | None:
+        """Return what changed from the reference to a variant; None where the two cannot be paired."""
+        return _changes(self.desk.reference.source, entry.source, self.desk.audit.target, self.key, self)
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """The cells of all variants on the desk, as `cells_chart` draws them: without those too small to count."""
+        parts = [self.of(entry).cells.assign(variant=entry.label) for entry in self.desk.entries]
+        together = pd.concat(parts, ignore_index=True)
+        return together.loc[together["counted"], list(_CELLS)]
+
+    def worst_under(self, entry: Entry) -> Compared:
+        """Return the worst group under the reference and under a variant."""
+        return compare_groups(self.of(self.desk.reference), self.of(entry), self.changes(entry))
+
+
+@st.cache_data(max_entries=256, show_spinner="Counting by group …")
+def _groups(source: Source, target: str, key: tuple[object, ...], _grouped: Grouped) -> Groups:
+    decided = Decided.of(answers(_clean(source)), source[2], target)
+    return groups_of(decided, _grouped.faces, _grouped.protected, _grouped.view)
+
+
+@st.cache_data(max_entries=256, show_spinner="Comparing face by face …")
+def _changes(
+    before: Source, after: Source, target: str, key: tuple[object, ...], _grouped: Grouped
+) -> GroupChanges | None:
+    try:
+        parts = _clean(before), _clean(after)
+        return group_changes(*parts, target, _grouped.faces, _grouped.protected, _grouped.view)
+    except FairsalError:  # other seeds or faces: the numbers stand, their difference cannot be paired
+        return None
+
+
+def _clean(source: Source) -> pd.DataFrame:
+    run, changed, variant = source
+    rows = predictions_of(run, changed)
+    return rows[rows["variant"].eq(variant) & rows["evaluation"].eq(CLEAN)]
+
+
+def groups_in_link(desk: Desk) -> Grouped | None:
+    """Return the desk by the groups that the link names; None where it names none but the confounder, or not such as are there."""
+    asked = st.query_params.get_all(PROTECTED)
+    if asked in ([], [desk.audit.confounder]):
+        return None
+    faces, _ = labels_of(desk.audit)
+    known = tuple(name for name in asked if name in _options(faces, desk.audit))
+    return Grouped(desk, known, faces) if known else None
+
+
+def labels_of(audit: Audit) -> tuple[FaceDataset, str]:
+    """Return the judged faces with their labels, and why these are the confounder's alone where they are."""
+    source = str(audit.run.config["data"])
+    predictions = predictions_of(audit.run.path, (audit.run.path / "predictions.parquet").stat().st_mtime)
+    told = labels_in(predictions, audit.confounder, source)
+    try:
+        faces = get_labels(source)
+    except (FairsalError, OSError) as error:
+        return told, f"Of these faces only the confounder is known: {error}"
+    places = faces.names.get_indexer(told.names)
+    if (places < 0).any():
+        return told, "Of these faces only the confounder is known: some of them are not in their set any more."
+    own = faces.take(places)
+    # What the run was told stands, whatever the set says of it by now.
+    attributes = own.attributes.assign(**{audit.confounder: told.attributes[audit.confounder]})
+    return FaceDataset(own.name, own.root, own.image_folder, attributes, own.split), ""
+
+
+def _options(faces: FaceDataset, audit: Audit) -> list[str]:
+    """Return what groups can be made of, the confounder first: columns that vary, each class of the others, not the target."""
+    vary = [str(name) for name, column in faces.attributes.items() if column.nunique(dropna=False) > 1]
+    options = dict.fromkeys([audit.confounder, *vary, *(name for name in faces.choices if "=" in name)])
+    try:
+        target = faces.column_of(audit.target)
+    except FairsalError:  # predictions alone do not have it
+        return list(options)
+    return [name for name in options if name == audit.confounder or faces.column_of(name) != target]
+
+
+@in_one_sentence("The groups")
+def groups_section(desk: Desk) -> None:
+    """Show how each group fares under reference and candidate, which fares worst, and every rate of every variant by group."""
+    faces, lacking = labels_of(desk.audit)
+    options = _options(faces, desk.audit)
+    left, right = st.columns([3, 2])
+    with left:
+        protected = _choose(options, desk.audit.confounder)
+    with right:
+        view = st.segmented_control(
+            "Weights",
+            VIEWS,
+            default=AS_THEY_ARE,
+            required=True,
+            key="group_view",
+            bind="query-params",
+            format_func=VIEW_TITLES.__getitem__,
+            help="Selection rate and accuracy depend on how common the target is in a group: as among the test faces, or alike.",
+        )
+    if lacking:
+        st.caption(plain(lacking))
+    grouped = Grouped(desk, protected, faces, str(view))
+    _tell_worst(grouped)
+    cells = grouped.cells
+    if len(cells):
+        st.plotly_chart(
+            cells_chart(cells, desk.reference.label, desk.candidate.label if desk.candidate else None),
+            key="group_cells",
+            config=NO_BAR,
+            alt="Accuracy of each group on clean faces, reference and candidate, with 95% intervals; the rates are in the table",
+        )
+    table = group_table(grouped)
+    st.dataframe(table, hide_index=True, key="group_rates", alt="Rates by group and variant with 95% intervals")
+    note = grouped.of(desk.reference).left_out_note
+    st.caption(
+        "Clean test faces, 95% intervals over faces"
+        + (" and seeds" if len(desk.audit.run.config["seeds"]) > 1 else "")
+        + f". {plain(note)} Too small is less than {LEAST_SHARE:.0%} of the faces, or fewer than {FEWEST_IN_GROUP}. Impact ratio: "
+        "the selection rate over that of the most selected group. Δ: change on the same faces and seeds. The worst group was "
+        "chosen after looking, which its interval does not account for."
+    )
+    _offer(grouped, table)
+
+
+def _choose(options: Sequence[str], confounder: str) -> tuple[str, ...]:
+    """Show the choice of attributes, begun by the link, which other tabs read; without a choice it is the confounder."""
+    keep_among(PROTECTED, options)
+    begin_with_linked(PROTECTED, options)
+    chosen = st.multiselect(
+        "Protected attributes, crossed",
+        options,
+        key=PROTECTED,
+        placeholder=f"{confounder}, as the run was asked",
+        help="Groups are all combinations of their values; unknown values are a group of their own.",
+    )
+    write_into_link(PROTECTED, chosen)
+    return tuple(chosen) or (confounder,)
+
+
+def _tell_worst(grouped: Grouped) -> None:
+    if grouped.desk.candidate is None:
+        return
+    worst = grouped.worst_under(grouped.desk.candidate)
+    if worst.candidate is None or worst.reference is None:
+        st.info("No group has enough test faces of either label to be called the worst.")
+        return
+    before, after = worst.reference, worst.candidate
+    names = [plain(each.label) for each in (grouped.desk.reference, grouped.desk.candidate) if each]
+    change = ""
+    if worst.change:
+        moved = worst.change
+        change = f" Change: {moved.value:+z.2f} [{moved.low:+z.2f}, {moved.high:+z.2f}], {in_words(worst)}."
+    st.markdown(
+        f"Worst under *{names[1]}*: **{plain(after.about)}**, right in {after.value:.2f} [{after.low:.2f}, {after.high:.2f}], "
+        f"n = {after.n:,}. Worst under *{names[0]}*: **{plain(before.about)}**, {before.value:.2f} [{before.low:.2f}, "
+        f"{before.high:.2f}], n = {before.n:,}.{change}"
+    )
+
+
+def group_table(grouped: Grouped) -> pd.DataFrame:
+    """Return a row for each group and variant, and for what changed to the candidate; at the end how far apart groups are."""
+    desk = grouped.desk
+    reference = grouped.of(desk.reference)
+    parts = []
+    for entry in sorted(desk.entries, key=lambda entry: (entry != desk.reference, entry != desk.candidate)):
+        groups = grouped.of(entry)
+        rates = rates_table(groups.table).assign(faces=groups.sizes)
+        apart = spreads_table(groups).T
+        parts.append(pd.concat([rates, apart]).assign(variant=entry.label))
+        changes = grouped.changes(entry) if entry == desk.candidate else None
+        if changes:
+            moved = rates_table(changes.table, "+").assign(faces=groups.sizes)
+            parts.append(moved.assign(variant=f"Δ {entry.label}"))
+    table = pd.concat(parts).rename_axis("group").reset_index()
+    places = {name: place for place, name in enumerate(dict.fromkeys([*reference.cells["of"], *table["group"]]))}
+    table = table.sort_values("group", key=lambda group: group.map(places), kind="stable", ignore_index=True)
+    small = table["group"].isin(reference.left_out)
+    table["group"] = table["group"].where(~small, table["group"] + " (too small)")
+    table["faces"] = table["faces"].astype("Int64")
+    first = ["group", "variant", "faces"]
+    return table[[*first, *(name for name in table.columns if name not in first)]].fillna({"impact ratio": "–"})
+
+
+def _offer(grouped: Grouped, table: pd.DataFrame) -> None:
+    audit = grouped.desk.audit
+    with st.container(horizontal=True):
+        offer_table(table, "These rates", f"groups-{audit.run.id}")
+        if is_example(audit.run):
+            return
+        if st.button("Put these groups into the report", icon=":material/description:"):
+            predictions = predictions_of(audit.run.path, grouped.desk.reference.source[1])
+            reference = grouped.desk.reference.variant
+            kept = groups_by_variant(
+                predictions, audit.target, grouped.faces, grouped.protected, reference, grouped.view
+            )
+            keep_groups(audit.run.path, kept)
+            st.success("The run's report has these groups now.")

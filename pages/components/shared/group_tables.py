@@ -1,0 +1,35 @@
+"""Rates by group as tables to read."""
+
+import pandas as pd
+
+from fairsal_core.metrics import GROUP_RATES
+from fairsal_core.scan import AS_THEY_ARE, EQUAL, IMPACT_RATIO, Groups
+
+CANNOT_SAY = "cannot say"
+VIEW_TITLES = {AS_THEY_ARE: "as the faces are", EQUAL: "both labels weigh the same"}
+
+
+def rates_table(table: pd.DataFrame, sign: str = "") -> pd.DataFrame:
+    """Return rows as those of `Groups.table` side by side: a row for each group, every rate as text with its interval."""
+    numbers = table[["value", "low", "high"]].to_numpy(dtype=float)
+    form = f"{{:{sign}z.2f}} [{{:{sign}z.2f}}, {{:{sign}z.2f}}]"
+    shown = [CANNOT_SAY if each[0] != each[0] else form.format(*each) for each in numbers]
+    wide = table.assign(shown=shown).pivot(index="group", columns="metric", values="shown")
+    present = [name for name in (*GROUP_RATES, IMPACT_RATIO) if name in wide.columns]
+    return wide[present].rename(columns=lambda name: name.replace("_", " "))
+
+
+def spreads_table(groups: Groups) -> pd.DataFrame:
+    """Return how far apart the groups that count are, a row for each rate."""
+    rows = {
+        name.replace("_", " "): (
+            f"{each.difference:.2f} [{each.difference_low:.2f}, {each.difference_high:.2f}]"
+            if each.difference == each.difference
+            else CANNOT_SAY,
+            f"{each.ratio:.2f} [{each.ratio_low:.2f}, {each.ratio_high:.2f}]"
+            if each.ratio == each.ratio
+            else CANNOT_SAY,
+        )
+        for name, each in groups.spreads.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["largest − smallest", "smallest / largest"])

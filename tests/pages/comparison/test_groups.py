@@ -1,0 +1,87 @@
+"""Comparison by groups of the reader's choice, without a browser."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from fairsal_core.faces import FaceDataset
+from fairsal_core.runs import Run
+from fairsal_core.scan import kept_groups
+from tests.pages.conftest import OpenPage, read, texts
+
+
+def by_group(open_page: OpenPage, run: Run, **query: str) -> AppTest:
+    app = open_page("comparison", run=run.id, tab="Accuracy", accuracy_view="By group", **query)
+    assert not app.exception and not app.error
+    return app
+
+
+def rates(app: AppTest) -> pd.DataFrame:
+    return next(frame.value for frame in app.dataframe if "selection rate" in frame.value.columns)
+
+
+@pytest.fixture
+def of_classes(drawn: FaceDataset, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the drawn faces seven races, of which some are unknown, as FairFace has them."""
+    names = [f"race {number}" for number in range(7)]
+    race = pd.Categorical(np.random.default_rng(1).choice(names, len(drawn)), categories=names)
+    race[::9] = None
+    faces = replace(drawn, attributes=drawn.attributes.assign(race=race))
+    monkeypatch.setattr("pages.components.comparison.groups.get_labels", lambda source: faces)
+
+
+def test_at_first_groups_are_the_confounders(open_page: OpenPage, run: Run) -> None:
+    app = by_group(open_page, run)
+    table = rates(app)
+    assert list(dict.fromkeys(table["group"])) == [
+        "Blond_Hair",
+        "not Blond_Hair",
+        "largest − smallest",
+        "smallest / largest",
+    ]
+    assert table["variant"].tolist()[:4] == ["Original", "General mask, top 30%", "Δ General mask, top 30%", "Balanced"]
+    assert "men with Blond_Hair" in read(texts(app)) and "protected" not in app.query_params
+
+
+def test_a_choice_is_in_the_link_and_holds_on_the_summary(open_page: OpenPage, run: Run, of_classes: None) -> None:
+    app = by_group(open_page, run)
+    app.multiselect(key="protected").set_value(["race"]).run()
+    assert not app.exception and app.query_params["protected"] == "race"
+    groups = set(rates(app)["group"])
+    assert {"race=race 0", "race=race 6", "race unknown"} <= groups
+    app = open_page("comparison", run=run.id, protected="race")
+    assert not app.exception and "By race, as chosen under" in texts(app)
+    assert any("worst group" in element.proto.body for element in app.get("html"))
+
+
+def test_small_groups_are_named_and_left_out(open_page: OpenPage, run: Run, of_classes: None) -> None:
+    app = by_group(open_page, run)
+    app.multiselect(key="protected").set_value(["race", "Smiling", "Wearing_Hat"]).run()
+    assert not app.exception
+    assert "are too small for a verdict" in texts(app)
+    table = rates(app)
+    assert table["group"].str.endswith("(too small)").any()
+    assert table["faces"].dropna().gt(0).all()
+
+
+def test_without_the_set_the_confounder_is_known_from_the_predictions(
+    open_page: OpenPage, run: Run, drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = drawn.take(range(10))
+    monkeypatch.setattr("pages.components.comparison.groups.get_labels", lambda source: few)
+    app = by_group(open_page, run, protected="Smiling")
+    assert app.multiselect(key="protected").options == ["Blond_Hair"]
+    assert "only the confounder is known" in texts(app)
+
+
+def test_the_report_has_the_groups_once_they_are_put_there(open_page: OpenPage, run: Run) -> None:
+    app = by_group(open_page, run)
+    app.multiselect(key="protected").set_value(["Smiling"]).run()
+    next(button for button in app.button if button.label == "Put these groups into the report").click().run()
+    assert not app.exception
+    kept = kept_groups(run.path)
+    assert [each.variant for each in kept] == ["original", "balanced", "general_mask@0.7"]
+    assert kept[1].reference == "original" and kept[1].changes and kept[0].protected == ("Smiling",)
