@@ -16,6 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show test faces that changed sides; by default only where faces are known to be drawn",
     )
 
+    parser.add_argument(
+        "--groups",
+        nargs="+",
+        default=[],
+        metavar="ATTRIBUTE",
+        help="every rate by group of these attributes, crossed (default: the groups that were put into the report)",
+    )
+    parser.add_argument("--view", choices=("natural", "equal"), default="natural", help="of groups: see the guide")
+
 
 def do(options: argparse.Namespace) -> Outcome:
     from fairsal_core.reports import write_report
@@ -23,7 +32,12 @@ def do(options: argparse.Namespace) -> Outcome:
 
     path = run_path(options.id)
     written = write_report(
-        load_run(path), options.out or path / "report", faces=options.faces, progress=show_progress()
+        load_run(path),
+        options.out or path / "report",
+        faces=options.faces,
+        protected=options.groups,
+        view=options.view,
+        progress=show_progress(),
     )
     about = {
         "report": str(written.html),

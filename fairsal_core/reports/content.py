@@ -1,6 +1,6 @@
 """What a report says, gathered from a run's directory; templates only lay it out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from fairsal_core.faces import CELLS, CellCounts, FaceDataset, audit_sentence, c
 from fairsal_core.files import safe_name
 from fairsal_core.hashing import file_digest
 from fairsal_core.pictures import colour_map, data_url, photo_url
+from fairsal_core.progress import Progress, silent
 from fairsal_core.regions import PatchGrid, min_max, to_pixel_map
 from fairsal_core.reports.acceptance import Acceptance, Judged, Verdict, judge, overall
 from fairsal_core.reports.charts import Point, interval_chart
@@ -40,7 +41,7 @@ from fairsal_core.results import (
     read_results,
 )
 from fairsal_core.runs import Run, RunFiles, Standing, checked, read_array, read_content, recorded_versions, standing
-from fairsal_core.scan import KeptGroups
+from fairsal_core.scan import AS_THEY_ARE, KeptGroups, data_of, groups_by_variant, kept_groups, labels_for, worst_of
 from fairsal_core.settings import ORIGINAL, AuditConfig, ExperimentConfig, run_settings
 from fairsal_core.versions import versions
 
@@ -78,6 +79,7 @@ class Filed:
     notes: list[Note]
     log: list[Agreed | Reopened | Decided]
     digests: Mapping[str, str]
+    by_group: list[KeptGroups]
 
     @property
     def decisions(self) -> list[Decided]:
@@ -97,8 +99,7 @@ class Filed:
     @property
     def reference(self) -> str:
         """The variant that changes are measured from: the original, or the first of an audit's models."""
-        variants = list(dict.fromkeys(self.results["variant"].astype(str)))
-        return ORIGINAL if ORIGINAL in variants else variants[0]
+        return _reference(self.results)
 
     @property
     def few_seeds(self) -> str:
@@ -115,8 +116,22 @@ class Filed:
         return group_name(self.config.target, True), group_name(self.config.target, False)
 
 
-def read_filed(run: Run) -> Filed:
+def _reference(results: pd.DataFrame) -> str:
+    variants = list(dict.fromkeys(results["variant"].astype(str)))
+    return ORIGINAL if ORIGINAL in variants else variants[0]
+
+
+def read_filed(run: Run, protected: Sequence[str] = (), view: str = AS_THEY_ARE, progress: Progress = silent) -> Filed:
     """Read everything a report needs.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    protected, view
+        What its rates are grouped by, as for `groups_of`; by default the groups are those that were put into its report.
+    progress : Progress
+        Called while the labels of its faces are read, which groups may need.
 
     Raises
     ------
@@ -130,11 +145,12 @@ def read_filed(run: Run) -> Filed:
     except FileNotFoundError as error:
         raise FairsalError(f"Run {run.id} does not say which faces it was trained on.") from error
     recorded = recorded_versions(run.path)
+    results, predictions = read_results(run.path), read_predictions(run.path)
     return Filed(
         run=run,
         config=run_settings(run.kind, run.config),
-        results=read_results(run.path),
-        predictions=read_predictions(run.path),
+        results=results,
+        predictions=predictions,
         attention=read_attention(run.path),
         hidden=read_hidden(run.path),
         sanity=[words for found in list_attention(run.path) for words in (found.instead, found.sanity) if words],
@@ -147,7 +163,18 @@ def read_filed(run: Run) -> Filed:
         notes=read_notes(run.path),
         log=read_log(run.path),
         digests={"run": run_digest(run.path), **data_digest(run.path)},
+        by_group=_by_group(run, predictions, _reference(results), protected, view, progress)
+        if protected
+        else kept_groups(run.path),
     )
+
+
+def _by_group(
+    run: Run, predictions: pd.DataFrame, reference: str, protected: Sequence[str], view: str, progress: Progress
+) -> list[KeptGroups]:
+    target, confounder = str(run.config["target"]), str(run.config["confounder"])
+    faces = labels_for(data_of(run), predictions, confounder, protected, progress)
+    return groups_by_variant(predictions, target, faces, protected, reference, view)
 
 
 def judgements(results: pd.DataFrame, acceptance: Acceptance, attention: pd.DataFrame | None = None) -> list[Judgement]:
@@ -230,19 +257,27 @@ def charts(filed: Filed) -> list[dict[str, Any]]:
 
 
 def group_charts(kept: KeptGroups) -> list[Markup]:
-    """Return a chart of each rate, with a row for each group, however many there are."""
-    table = kept.table.astype({"value": float, "low": float, "high": float})
+    """Return a chart of the cells, where they are known, and one of each rate: a row for each group, however many there are."""
+    cells = [("accuracy of each group, by label", kept.cells_table)] if kept.cells else []
+    rates = [
+        (f"{str(metric).replace('_', ' ')} by group", part) for metric, part in kept.table.groupby("metric", sort=False)
+    ]
+    return [interval_chart(title, _group_points(part), 0.0, 1.0) for title, part in [*cells, *rates]]
+
+
+def worst_group(kept: KeptGroups) -> str:
+    """Return which group fares worst of those that count, in a sentence; empty where none does, or cells are not known."""
+    worst = worst_of(kept.cells_table)
+    if worst is None:
+        return ""
+    return f"Worst: {worst['group']}, right in {worst['value']:.2f} [{worst['low']:.2f}, {worst['high']:.2f}], n = {worst['n']:,}."
+
+
+def _group_points(part: pd.DataFrame) -> list[Point]:
+    numbers = part.astype({"value": float, "low": float, "high": float})
     return [
-        interval_chart(
-            f"{str(metric).replace('_', ' ')} by group",
-            [
-                Point(row["group"], row["value"], row["low"], row["high"], "clean" if row["counted"] else "treated")
-                for row in part.to_dict("records")
-            ],
-            0.0,
-            1.0,
-        )
-        for metric, part in table.groupby("metric", sort=False)
+        Point(row["group"], row["value"], row["low"], row["high"], "clean" if row["counted"] else "treated")
+        for row in numbers.to_dict("records")
     ]
 
 

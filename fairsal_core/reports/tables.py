@@ -195,8 +195,17 @@ def groups_table(kept: KeptGroups) -> pd.DataFrame:
     return pd.DataFrame(rows).rename(columns=lambda name: name.replace("_", " ")).fillna("")
 
 
-def _shown(value: float | None, low: float | None, high: float | None) -> str:
-    return "–" if pd.isna(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+def group_changes_table(kept: KeptGroups) -> pd.DataFrame:
+    """Return what became of every rate of each group since the reference, one row a group; perhaps empty."""
+    wide: dict[str, dict[str, str]] = {}
+    for row in kept.changes:
+        wide.setdefault(str(row["group"]), {})[str(row["metric"])] = _shown(row["value"], row["low"], row["high"], "+")
+    rows = [{"group": group, **changes} for group, changes in wide.items()]
+    return pd.DataFrame(rows).rename(columns=lambda name: name.replace("_", " ")) if rows else pd.DataFrame()
+
+
+def _shown(value: float | None, low: float | None, high: float | None, sign: str = "") -> str:
+    return "–" if pd.isna(value) else f"{value:{sign}z.2f} [{low:{sign}z.2f}, {high:{sign}z.2f}]"
 
 
 def scan_table(kept: KeptScan) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import json
 import math
 import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from fairsal_core.reports.content import (
     region_map,
     subjects,
     subset_table,
+    worst_group,
 )
 from fairsal_core.reports.crosswalk import CROSSWALK
 from fairsal_core.reports.tables import (
@@ -42,6 +44,7 @@ from fairsal_core.reports.tables import (
     attention_summary,
     changes_summary,
     fairness_table,
+    group_changes_table,
     groups_table,
     heads_of,
     mitigation_table,
@@ -52,7 +55,7 @@ from fairsal_core.reports.tables import (
 )
 from fairsal_core.results import cautions, hidden_in_words, over_all_seeds
 from fairsal_core.runs import Run
-from fairsal_core.scan import kept_groups, kept_scan
+from fairsal_core.scan import AS_THEY_ARE, kept_scan
 
 HTML, TWIN, CARDS, TABLES = "report.html", "report.json", "model_cards", "tables"
 
@@ -67,7 +70,15 @@ class Written:
     cards: list[Path]
 
 
-def write_report(run: Run, out: Path, *, faces: bool | None = None, progress: Progress = silent) -> Written:
+def write_report(
+    run: Run,
+    out: Path,
+    *,
+    faces: bool | None = None,
+    protected: Sequence[str] = (),
+    view: str = AS_THEY_ARE,
+    progress: Progress = silent,
+) -> Written:
     """Write the report of a finished run into a folder.
 
     Parameters
@@ -79,6 +90,8 @@ def write_report(run: Run, out: Path, *, faces: bool | None = None, progress: Pr
     faces : bool, optional
         Whether test faces that changed sides are shown. By default drawn faces are and others are not, since others may be
         pictures of real people.
+    protected, view
+        What rates are grouped by, as for `groups_of`; by default groups are those that were put into the run's report.
     progress : Progress
         Called while the faces are loaded.
 
@@ -87,7 +100,7 @@ def write_report(run: Run, out: Path, *, faces: bool | None = None, progress: Pr
     FairsalError
         If the run has not finished, or its files cannot be read.
     """
-    filed = read_filed(run)
+    filed = read_filed(run, protected, view, progress)
     html = out / HTML
     with replacing(html) as temporary:
         temporary.write_text(report_html(filed, faces=faces, progress=progress), encoding="utf-8")
@@ -120,6 +133,7 @@ def report_tables(filed: Filed) -> dict[str, Any]:
         "attention": attention_summary(filed.attention),
         "hidden": filed.hidden,
         "groups": _all_groups(filed),
+        "group_changes": _all_group_changes(filed),
         "training_faces": subset_table(filed),
         "all_results": filed.results,
     }
@@ -127,8 +141,13 @@ def report_tables(filed: Filed) -> dict[str, Any]:
 
 
 def _all_groups(filed: Filed) -> pd.DataFrame:
-    kept = kept_groups(filed.run.path)
-    return pd.concat([each.table.assign(subject=each.subject) for each in kept]) if kept else pd.DataFrame()
+    parts = [each.table.assign(subject=each.subject) for each in filed.by_group]
+    return pd.concat(parts) if parts else pd.DataFrame()
+
+
+def _all_group_changes(filed: Filed) -> pd.DataFrame:
+    parts = [each.changes_table.assign(variant=each.variant, reference=each.reference) for each in filed.by_group]
+    return pd.concat(parts) if parts else pd.DataFrame()
 
 
 def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress = silent) -> str:
@@ -150,7 +169,10 @@ def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress =
         changes=on_a_page(with_titles(changes_summary(changes(filed)))),
         scan=(scanned := kept_scan(filed.run.path)),
         scan_rows=scan_table(scanned) if scanned else None,
-        groups=[(each, groups_table(each), group_charts(each)) for each in kept_groups(filed.run.path)],
+        groups=[
+            (each, groups_table(each), group_changes_table(each), group_charts(each), worst_group(each))
+            for each in filed.by_group
+        ],
         attention=with_titles(attention_summary(filed.attention)).rename(columns=heads_of(filed.attention)),
         hidden=with_titles(hidden_in_words(filed.hidden)),
         directions=directions(reported_metrics(filed.attention)),
@@ -197,6 +219,7 @@ def report_json(filed: Filed) -> dict[str, Any]:
         "open": dict(open_questions(filed)),
         "notes": [note.model_dump(mode="json") for note in filed.notes],
         "numbers": json.loads(numbers.to_json(orient="records")),
+        "groups": [each.model_dump(mode="json") for each in filed.by_group],
         "crosswalk": [asked._asdict() for asked in CROSSWALK],
         "versions": dict(filed.versions),
     }

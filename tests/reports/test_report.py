@@ -451,3 +451,31 @@ def test_the_data_card_says_how_the_faces_were_read_and_what_an_audit_found(make
     )
     assert "Faces of each group in train, val, test: Male yes 10 / 3 / 2." in after
     assert "Goes with Male most: Smiling φ = -0.50." in after
+
+
+def test_groups_of_the_readers_choice_are_in_the_report_and_its_twin(
+    make_run: MakeRun, drawn_folder: Path, tmp_path: Path
+) -> None:
+    run = make_run(data=str(drawn_folder))
+    assert main(["report", run.id, "--groups", "Bangs", "Smiling", "--no-faces", "--out", str(tmp_path)]) == 0
+    html = (tmp_path / "report.html").read_text()
+    html5lib.HTMLParser(strict=True).parse(html)
+    assert "Original, seeds 0, 1</h3>" in html and "Change from Original with its 95% interval" in html
+    assert "groups of Bangs and Smiling, were looked at" in html
+    twin = json.loads((tmp_path / "report.json").read_text())
+    original, balanced, _ = twin["groups"]
+    assert original["variant"] == "original" and original["changes"] == []
+    assert (balanced["reference"], balanced["protected"]) == ("original", ["Bangs", "Smiling"])
+    assert sum(original["sizes"].values()) == 120 and len(original["cells"]) == 8
+    worst = min((cell for cell in original["cells"] if cell["counted"]), key=lambda cell: cell["value"])
+    assert f"Worst: {worst['group']}, right in {worst['value']:.2f}" in html
+    assert len(pd.read_csv(tmp_path / "tables" / "groups.csv")) == 3 * 4 * 6
+    assert len(pd.read_csv(tmp_path / "tables" / "group_changes.csv")) == 2 * 4 * 5
+    before = json.loads(write_report(run, tmp_path / "without", faces=False).twin.read_text())
+    assert before["groups"] == []
+
+
+def test_the_confounders_groups_need_no_faces(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(data=str(tmp_path / "gone"))
+    written = write_report(run, tmp_path / "out", faces=False, protected=["Blond_Hair"])
+    assert "men with Blond_Hair" in json.dumps(json.loads(written.twin.read_text())["groups"])
