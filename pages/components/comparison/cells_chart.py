@@ -10,7 +10,7 @@ from pages.components.comparison.interval_bars import interval_bars
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.words import in_chart
 
-_ROW, _SMALL_ROW, _FEW = 46, 30, 8
+_ROW, _LEAST_ROW, _ALL_ROWS = 46, 22, 240  # pixels: of many groups each takes less, so that the page stays short
 _OFFSET = 0.13
 
 
@@ -69,7 +69,7 @@ def cells_chart(cells: pd.DataFrame, reference: str, candidate: str | None) -> g
             f"%{{customdata[2]}} faces<extra>{in_chart(variant)}</extra>",
         )
     figure.update_layout(
-        height=70 + (_ROW if len(groups) <= _FEW else _SMALL_ROW) * len(groups),
+        height=70 + min(_ROW, max(_LEAST_ROW, _ALL_ROWS // max(len(groups), 1))) * len(groups),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         xaxis={"range": [-0.02, 1.02], "title": "accuracy on clean faces"},
