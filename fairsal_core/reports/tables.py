@@ -31,8 +31,9 @@ def accuracy_table(results: pd.DataFrame) -> pd.DataFrame:
     """
     value, low, high = (wide_results(results, column) for column in ("value", "low", "high"))
     table = value[list(_KEYS)].copy()
+    gaps = set(results.loc[results["metric"] == GAP, "group"])
     for group in value.columns[len(_KEYS) :]:
-        form = "{:+z.2f} [{:+z.2f}, {:+z.2f}]" if " - " in group else "{:z.2f} [{:z.2f}, {:z.2f}]"
+        form = "{:+z.2f} [{:+z.2f}, {:+z.2f}]" if group in gaps else "{:z.2f} [{:z.2f}, {:z.2f}]"
         table[group] = [form.format(*numbers) for numbers in zip(value[group], low[group], high[group], strict=True)]
     return table
 

@@ -159,7 +159,7 @@ def wide_results(results: pd.DataFrame, column: str = "value") -> pd.DataFrame:
     keys = ["variant", "evaluation", "treated_by", "group"]
     by_group = pooled.set_index(keys)[column].unstack("group", sort=False)
     names = list(dict.fromkeys(pooled["group"]))
-    gap = next(name for name in names if " - " in name)
+    gap = pooled.loc[pooled["metric"] == GAP, "group"].iloc[0]
     groups = [name for name in names if name != gap]
     return by_group[[*groups[:3], gap, *groups[3:]]].reset_index().rename_axis(columns=None)
 

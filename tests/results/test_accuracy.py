@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fairsal_core.errors import FairsalError
+from fairsal_core.reports import accuracy_table
 from fairsal_core.results.accuracy import (
     RESULT_COLUMNS,
     accuracy_and_gap,
@@ -187,3 +188,11 @@ def test_results_that_cannot_be_read(results: pd.DataFrame, tmp_path: Path) -> N
     results.drop(columns="low").to_parquet(tmp_path / "results.parquet")
     with pytest.raises(FairsalError, match="lack the column 'low'"):
         read_results(tmp_path)
+
+
+def test_a_class_with_a_dash_in_its_name_is_no_gap(predictions: pd.DataFrame) -> None:
+    results = results_table(predictions, "Male", "race=Latino - Hispanic")
+    assert wide_results(results).columns[6] == "women - men"
+    table = accuracy_table(results)
+    assert not table["men with race=Latino - Hispanic"].str.startswith(("+", "-")).any()
+    assert table["women - men"].str.startswith(("+", "-")).all()
