@@ -1,5 +1,5 @@
 from .about_faces import RowsAboutFaces, rows_about_faces
-from .added import cohort_column
+from .added import cohort_column, columns_named, keep_columns
 from .aligned_folder import align_folder, labelled_folder
 from .alignment import (
     FRAME,
@@ -126,6 +126,7 @@ __all__ = [
     "cell_table",
     "check_set",
     "cohort_column",
+    "columns_named",
     "correlations",
     "data_digest",
     "decode_image",
@@ -153,6 +154,7 @@ __all__ = [
     "is_missing",
     "is_photographed_celeba",
     "keep_audit",
+    "keep_columns",
     "keep_mapping",
     "kept_audit",
     "kept_mapping",

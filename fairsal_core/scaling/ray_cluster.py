@@ -13,14 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import fairsal_core
 from fairsal_core.errors import FairsalError, sentence
-from fairsal_core.faces import load_faces
+from fairsal_core.faces import columns_named, keep_columns, load_faces
 from fairsal_core.home import runs_folder, workspace
 from fairsal_core.runs import RunFiles, adopt, launcher, processes, store, worker
 from fairsal_core.runs import remote as storage
@@ -57,7 +57,14 @@ class RayTrials:
             fetch_finished(self._storage, keys)
 
     def start(self, config: Mapping[str, Any], name: str, place: str) -> Any:
-        return self._task.remote({**config, "device": self._device}, name, dict(worker.JOBS), self._storage)
+        whole = {**config, "device": self._device}
+        return self._task.remote(whole, name, dict(worker.JOBS), self._storage, self._added(config))
+
+    def _added(self, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the cohorts that a trial has for attributes, which no other workspace knows; none where it is shared."""
+        if not self._storage:
+            return []
+        return columns_named(str(config["data"]), [str(config["target"]), str(config["confounder"])])
 
     def look(self, begun: Any) -> tuple[str | None, store.Status]:
         if self._lost:
@@ -247,14 +254,23 @@ def _own_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def run_trial(config: dict[str, Any], name: str, jobs: dict[str, str], storage_url: str = "") -> str:
+def run_trial(
+    config: dict[str, Any],
+    name: str,
+    jobs: dict[str, str],
+    storage_url: str = "",
+    added: Sequence[dict[str, Any]] = (),
+) -> str:
     """Do one trial in this process, unless it is finished, and return its run's id: the task.
+
+    `added` are the cohorts that it has for attributes, where nodes share no workspace.
 
     Its lock keeps a trial from being done twice at once, should a node that was given up for lost still be at work; where nodes
     share no folder, there is no such lock, and of two that end both the later is seen.
     """
     key = parse_config(config).key
     with at_work(storage_url):
+        keep_columns(added)
         locks = workspace() / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         with processes.holding(locks / f"trial-{key}.lock"):

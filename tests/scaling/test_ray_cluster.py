@@ -21,8 +21,9 @@ from fairsal_core.regions import bundled_classifier, bundled_path
 from fairsal_core.runs import launcher, processes, store, worker
 from fairsal_core.runs.events import JobProgress
 from fairsal_core.runs.layout import RunFiles
-from fairsal_core.scaling import cluster_state, on_ray, open_maps, stored_maps
+from fairsal_core.scaling import cluster_state, on_ray, open_maps, ray_cluster, stored_maps
 from fairsal_core.scaling.sweep import read_sweep, run_sweep
+from fairsal_core.scan import make_column, save_cohort
 from fairsal_core.settings.sweep import SweepConfig
 from tests.extras import needs
 from tests.scaling import unlucky
@@ -281,3 +282,36 @@ def test_an_engine_that_is_not_there(
     with pytest.raises(SystemExit):
         cli.main(["sweep", "--help"])
     assert "--engine" in capsys.readouterr().out
+
+
+def test_a_trial_brings_the_cohort_that_is_its_confounder(
+    drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a cluster: where nodes share no workspace, the task carries what the node's own does not know."""
+    monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / "here"))
+    names = [f"{number:06d}.jpg" for number in range(1, 31)]
+    save_cohort("worst", str(drawn_folder), names)
+    save_cohort("other", str(drawn_folder), names[:3])
+    config = {"data": str(drawn_folder), "target": "Male", "confounder": make_column("worst")}
+    make_column("other")
+    trials = object.__new__(ray_cluster.RayTrials)
+    trials._storage = ""
+    assert trials._added(config) == []  # a shared workspace has it
+    trials._storage = "file:///somewhere"
+    added = trials._added(config)
+    assert [content["name"] for content in added] == ["worst"]
+
+    @contextmanager
+    def at_work(storage_url: str) -> Iterator[None]:
+        monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / "there"))
+        yield
+
+    def run_here(*args: Any, **options: Any) -> Path:
+        faces = list_faces(str(drawn_folder))
+        assert faces.labels("cohort worst").sum() == 30 and "cohort other" not in faces.attributes
+        raise FairsalError("seen")
+
+    monkeypatch.setattr(ray_cluster, "at_work", at_work)
+    monkeypatch.setattr(launcher, "run_here", run_here)
+    with pytest.raises(FairsalError, match="seen"):
+        ray_cluster.run_trial(config, "trial", {}, added=added)
