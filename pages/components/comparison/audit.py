@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from fairsal_core.drawing import demo_folder
 from fairsal_core.errors import FairsalError
 from fairsal_core.results import (
     accuracy_and_gap,
@@ -32,8 +31,9 @@ from fairsal_core.runs import (
     standing,
 )
 from fairsal_core.settings import COMPARED, AuditConfig, ExperimentConfig, run_settings
+from pages.components.shared.data import waits_for_faces
 from pages.components.shared.told import in_one_sentence
-from pages.components.shared.words import plain, title_of
+from pages.components.shared.words import called, plain
 
 _READ_ONLY = "It can be read, and nothing is added to it: no notes, thresholds or explanations."
 _NOT_OURS = {
@@ -63,7 +63,7 @@ class Audit:
     @property
     def waits_for_faces(self) -> bool:
         """Whether its faces would have to be drawn first, which takes minutes: so it is with the example in an empty workspace."""
-        return is_example(self.run) and not demo_folder().is_dir()
+        return waits_for_faces(self.run)
 
     @property
     def target(self) -> str:
@@ -134,16 +134,12 @@ def choose_run(runs: list[Run]) -> Run:
     wanted = st.query_params.get("run")
     if wanted and wanted not in ids:
         st.warning(f"There is no finished run '{plain(wanted)}'; the newest is shown instead.")
-    labels = {run.id: f"{_called(run)} · {run.created:%Y-%m-%d %H:%M} · {run.id}" for run in runs}
+    labels = {run.id: f"{called(run)} · {run.created:%Y-%m-%d %H:%M} · {run.id}" for run in runs}
     chosen = st.selectbox(
         "Run", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda run_id: labels[run_id]
     )
     st.query_params["run"] = chosen
     return runs[ids.index(chosen)]
-
-
-def _called(run: Run) -> str:
-    return "Example that ships with fairsal" if is_example(run) else title_of(run)
 
 
 @in_one_sentence("Where the run is from")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset
-from fairsal_core.runs import Run, RunFiles, is_there, list_runs
+from fairsal_core.runs import Run, RunFiles, example_run, is_there, list_runs
 from fairsal_core.scan import (
     Judged,
     Subject,
@@ -20,8 +20,8 @@ from fairsal_core.scan import (
     subjects_of,
 )
 from pages.components.comparison.stored import predictions_of
-from pages.components.shared.data import get_faces
-from pages.components.shared.words import plain, title_of
+from pages.components.shared.data import get_faces, get_labels, waits_for_faces
+from pages.components.shared.words import called, plain
 
 EVERYBODY = "All judged faces"
 
@@ -64,7 +64,8 @@ class View:
 
 def choose_view() -> View:
     """Show the choice of run, classifier and cohort, each part of the link, and return what was chosen."""
-    runs = {run.id: run for run in list_runs() if _can_be_scanned(run)}
+    example = example_run()
+    runs = {run.id: run for run in [*list_runs(), *([example] if example else [])] if _can_be_scanned(run)}
     if not runs:
         st.info("No finished run has predictions yet. Train one, and every attribute is compared here.")
         st.page_link("pages/training.py", label="Open Training", icon=":material/model_training:")
@@ -74,7 +75,7 @@ def choose_view() -> View:
         run = runs[_from_link("run", list(runs), "Run", {each.id: _title(each) for each in runs.values()})]
     try:
         data = data_of(run)
-        faces = get_faces(data)
+        faces = get_labels(data) if waits_for_faces(run) else get_faces(data)
         known = subjects_of(predictions_of(run.path, stamp_of(run)))
         with second:
             names = {each.name: each for each in known}
@@ -116,7 +117,7 @@ def _can_be_scanned(run: Run) -> bool:
 
 
 def _title(run: Run) -> str:
-    return f"{title_of(run)} · {run.created:%Y-%m-%d %H:%M} · {run.id}"
+    return f"{called(run)} · {run.created:%Y-%m-%d %H:%M} · {run.id}"
 
 
 def _from_link(key: str, options: list[str], label: str, names: dict[str, str] | None = None) -> str:

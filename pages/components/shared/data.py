@@ -9,11 +9,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from fairsal_core.drawing import DEMO
+from fairsal_core.drawing import DEMO, demo_folder
 from fairsal_core.errors import FairsalError, sentence
 from fairsal_core.faces import FaceDataset, Glance, glance, have_changed, list_labels, load_faces, pack_quietly
 from fairsal_core.home import data_roots
 from fairsal_core.progress import Eta
+from fairsal_core.runs import Run, is_example
 from pages.components.shared.frame import end_turn
 from pages.components.shared.words import plain
 
@@ -123,6 +124,11 @@ def get_labels(source: str) -> FaceDataset:
         faces = list_labels(source)
         listed[source] = _Loaded(faces, glance(faces) if faces.root.is_dir() else frozenset())
     return listed[source].faces
+
+
+def waits_for_faces(run: Run) -> bool:
+    """Return whether a run's faces would have to be drawn first, which takes minutes: the example's in an empty workspace."""
+    return is_example(run) and not demo_folder().is_dir()
 
 
 def _check_on_offer(source: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairsal_core.markdown import letters
 from fairsal_core.registry import entry_title
-from fairsal_core.runs import Run
+from fairsal_core.runs import Run, is_example
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,6 +101,11 @@ def _variant_title(name: str) -> str:
     from fairsal_core.settings import variant_title  # brings torch, which an app that starts does without
 
     return variant_title(name)
+
+
+def called(run: Run) -> str:
+    """Return what to call a run in a list where the example that ships may be among others."""
+    return "Example that ships with fairsal" if is_example(run) else title_of(run)
 
 
 def title_of(run: Run) -> str:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from fairsal_core.faces import FaceDataset, list_faces, load_faces
+from fairsal_core.drawing import demo_folder
+from fairsal_core.faces import FaceDataset, list_faces, list_labels, load_faces
 from fairsal_core.runs import Run, RunFiles, load_run
 from fairsal_core.scan import kept_scan, list_cohorts, read_cohort, save_cohort
 from tests.pages.conftest import OpenPage, texts
@@ -23,9 +25,26 @@ def run(make_run: MakeRun, home: Path, drawn_folder: Path, monkeypatch: pytest.M
     return make_run()
 
 
-def test_without_a_run_the_page_says_where_to_get_one(open_page: OpenPage) -> None:
+def test_without_a_run_the_page_says_where_to_get_one(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.components.scan.view.example_run", lambda: None)
     app = open_page("scan")
     assert "No finished run has predictions yet" in texts(app)
+
+
+def test_the_example_is_scanned_and_nothing_is_drawn_for_it(
+    open_page: OpenPage, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.components.shared.data.list_labels", list_labels)
+    monkeypatch.setattr("pages.components.shared.data.load_faces", None)
+    st.cache_resource.clear()  # where the drawn set of other tests may stand for the whole one
+    app = open_page("scan")
+    assert not app.exception and not app.error
+    assert "452 test faces" in texts(app)
+    assert app.selectbox(key="scan_run").options[0].startswith("Example that ships with fairsal")
+    assert len(app.get("image")) >= 12  # those that are shown are drawn one by one
+    assert not demo_folder().exists()
+    next(button for button in app.button if button.label == "Put into the report").click().run()
+    assert "nothing is added" in texts(app) or "not made here" in texts(app)
 
 
 def test_what_differs_is_named_first(open_page: OpenPage, run: Run) -> None:
