@@ -7,6 +7,7 @@ faces and of what trainings differ by.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ class GroupDecisions:
 
     def impact(self, counted: NDArray[np.bool_]) -> Rates:
         """Return the selection rate of each group over that of the most selected, as `impact_ratios` does."""
-        return impact_ratios(lambda level: self.rates(level)[SELECTION_RATE], counted)
+        return impact_ratios(self._one(SELECTION_RATE), counted)
 
     def spread(self, metric: str, counted: NDArray[np.bool_]) -> Spread:
         """Return how far apart the counted groups are in one of GROUP_RATES, as `spread_of` does.
@@ -81,13 +82,10 @@ class GroupDecisions:
         """
         one = self._counted()[metric]
 
-        def rates(level: float) -> Rates:
-            return self.rates(level)[metric] if len(self.yes) == 1 else self._rates(one, level)
-
         def differences(level: float, which: NDArray[np.int64]) -> Rates:
             return self._differences(one, level, which)
 
-        return spread_of(rates, counted, differences if len(self.yes) > 1 else None)
+        return spread_of(self._one(metric), counted, differences if len(self.yes) > 1 else None)
 
     def changes(self, after: "GroupDecisions") -> dict[str, Rates]:
         """Return what becomes of each of GROUP_RATES of each group, after minus before, by the same seeds on the same faces.
@@ -102,6 +100,12 @@ class GroupDecisions:
             raise FairsalError("A change by group needs the same seeds, faces and groups before and after.")
         befores, afters = self._counted(), after._counted()
         return {metric: self._changes(befores[metric], afters[metric]) for metric in GROUP_RATES}
+
+    def _one(self, metric: str) -> Callable[[float], Rates]:
+        """Return one of the rates as a function of the level."""
+        if len(self.yes) == 1:
+            return lambda level: self.rates(level)[metric]
+        return partial(self._rates, self._counted()[metric])
 
     def _counted(self) -> dict[str, _Counted]:
         yes = np.asarray(self.yes, dtype=np.float64)

@@ -97,4 +97,4 @@ def test_intervals_hold_for_what_trainings_would_give(apart: float) -> None:
         held.append(
             [*(rates.low <= truth) & (truth <= rates.high), spread.difference_low <= 0.1 <= spread.difference_high]
         )
-    assert (np.mean(held, axis=0) > 0.92).all(), np.mean(held, axis=0)
+    assert (np.mean(held, axis=0) > 0.9).all(), np.mean(held, axis=0)

@@ -10,7 +10,12 @@ from pages.components.comparison.interval_bars import interval_bars
 from pages.components.shared.palette import COLOURS
 from pages.components.shared.words import in_chart
 
-_ROW, _LEAST_ROW, _ALL_ROWS = 46, 22, 240  # pixels: of many groups each takes less, so that the page stays short
+_ROW, _TWO_LINES, _LEAST_ROW, _ALL_ROWS = (
+    46,
+    28,
+    22,
+    224,
+)  # pixels: of many groups each takes less, so that the page stays short
 _OFFSET = 0.13
 
 
@@ -37,6 +42,9 @@ def cells_chart(cells: pd.DataFrame, reference: str, candidate: str | None) -> g
         Two of its variants.
     """
     groups = list(dict.fromkeys(cells["group"]))
+    row = min(_ROW, max(_LEAST_ROW, _ALL_ROWS // max(len(groups), 1)))
+    # Names of crossed groups are long: on a phone nothing else would have room in one line.
+    broken = "<br>and " if row >= _TWO_LINES else " and "
     places = {group: place for place, group in enumerate(groups)}
     figure = go.Figure()
     others = cells[~cells["variant"].isin([reference, candidate])]
@@ -69,13 +77,13 @@ def cells_chart(cells: pd.DataFrame, reference: str, candidate: str | None) -> g
             f"%{{customdata[2]}} faces<extra>{in_chart(variant)}</extra>",
         )
     figure.update_layout(
-        height=70 + min(_ROW, max(_LEAST_ROW, _ALL_ROWS // max(len(groups), 1))) * len(groups),
+        height=70 + row * len(groups),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         xaxis={"range": [-0.02, 1.02], "title": "accuracy on clean faces"},
         yaxis={
             "tickvals": list(places.values()),
-            "ticktext": list(map(in_chart, groups)),
+            "ticktext": [in_chart(group).replace(" and ", broken) for group in groups],
             "range": [len(groups) - 0.5, -0.5],
             "automargin": True,
         },
