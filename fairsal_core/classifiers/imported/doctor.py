@@ -31,6 +31,7 @@ _CHANCE = 0.5
 LEAST = 20
 _BATCH = 50
 _RESAMPLES = 2000
+_UNTOLD = Interval(math.nan, math.nan)
 MISFIT = 0.05  # nats a channel: what other faces than a network's own make is below it
 _CROPS = (1.0, 0.875, 0.75)
 _RANGES: Mapping[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
@@ -79,7 +80,7 @@ class Trial:
     interval: Interval
     better: bool
     misfit: float = math.nan
-    relief: Interval = Interval(math.nan, math.nan)
+    relief: Interval = _UNTOLD
     fits: bool = False
 
 
