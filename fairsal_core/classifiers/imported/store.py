@@ -58,7 +58,10 @@ def take_upload(files: Mapping[str, bytes]) -> Path:
     folder = classifiers_folder() / INCOMING / f"{safe_name(Path(weights[0]).stem)}-{digest[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        with replacing(folder / safe_name(name)) as temporary:
+        place = folder / safe_name(name)
+        if place.is_file() and place.read_bytes() == content:
+            continue  # a page gives the same upload at each of its turns, and what was written anew is read anew
+        with replacing(place) as temporary:
             temporary.write_bytes(content)
     return folder
 

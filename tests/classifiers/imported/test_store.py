@@ -15,6 +15,7 @@ from fairsal_core.classifiers import (
     load_stored,
     remove_stored,
     stored_classifiers,
+    take_upload,
 )
 from fairsal_core.classifiers.imported import inspection
 from fairsal_core.classifiers.imported.inspection import inspect_folder
@@ -43,6 +44,18 @@ def test_a_folder_becomes_a_subject(tmp_path: Path) -> None:
     assert not torch.allclose(subject.untrained(7)(images), logits)
     again = json.loads((classifiers_folder() / classifier.digest / "manifest.json").read_text())
     assert again["source"].startswith("torchvision ")
+
+
+@pytest.mark.usefixtures("home")
+def test_an_upload_that_comes_again_is_not_written_again() -> None:
+    files = {"net.safetensors": b"weights", "config.json": b"{}"}
+    folder = take_upload(files)
+    written = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert take_upload(files) == folder
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+    assert take_upload({**files, "config.json": b"[]"}) != folder
+    (folder / "config.json").write_bytes(b"something else")
+    assert (take_upload(files) / "config.json").read_bytes() == b"{}"
 
 
 @pytest.mark.usefixtures("home")
