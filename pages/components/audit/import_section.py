@@ -27,6 +27,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset
 from fairsal_core.pictures import to_bytes
 from pages.components.audit.import_form import said_form
+from pages.components.audit.subjects import choose_too
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import describe_duration, plain, plain_table
 
@@ -68,10 +69,10 @@ def import_section(faces: FaceDataset, target: str) -> None:
 
 
 def _chosen() -> Path | None:
-    way = st.segmented_control("From", [_FOLDER, _UPLOAD], default=_FOLDER, required=True, key="import_way")
-    if way == _UPLOAD:
-        return _uploaded()
     offered = offered_folders()
+    st.session_state.setdefault("import_way", _FOLDER if offered else _UPLOAD)
+    if st.segmented_control("From", [_FOLDER, _UPLOAD], required=True, key="import_way") == _UPLOAD:
+        return _uploaded()
     if not offered:
         st.info(
             f"No folder with a .safetensors or .onnx file is in {plain(classifiers_folder() / INCOMING)}, nor in one that "
@@ -189,5 +190,6 @@ def _ways(diagnosis: Diagnosis) -> pd.DataFrame:
 def _store(folder: Path, found: Inspection) -> None:
     if st.button("Store it", key="import_store", type="primary", icon=":material/save:"):
         manifest = store(folder, found)
-        st.session_state["import_stored"] = f"{manifest.name} is stored as {manifest.digest}: choose it below."
+        choose_too(manifest.digest)
+        st.session_state["import_stored"] = f"{manifest.name} is stored as {manifest.digest}, and chosen below."
         st.rerun()

@@ -7,6 +7,7 @@ import streamlit as st
 
 from fairsal_core.drawing import DEMO, demo_folder
 from fairsal_core.faces import FaceDataset, audit_target
+from fairsal_core.regions import bundled_attributes
 from fairsal_core.settings import ALL_SPLITS
 from pages.components.shared.data import choose_source, faces_or_stop
 
@@ -60,7 +61,9 @@ def choose_question() -> Question:
     with second:
         target = _choice("What it predicts", choices, "target", proposed)
     others = [name for name in choices if faces.column_of(name) != faces.column_of(target)]
-    wished = next((name for each in protected for name in others if name.partition("=")[0] == each), None)
+    # What a region classifier comes for is audited at once; for others one has to be trained first.
+    wishes = (*protected, *(bundled_attributes() if source == DEMO else ()))
+    wished = next((name for each in wishes for name in others if name.partition("=")[0] == each), None)
     with third:
         confounder = _choice(
             "Protected attribute",

@@ -13,17 +13,28 @@ from fairsal_core.settings import EXPERIMENT
 from pages.components.audit.question import Question
 from pages.components.shared.words import title_of
 
+_KEY = "audit_subjects"
+
+
+def wanted_subjects() -> list[str]:
+    """Return the classifiers that are chosen, or that the link names; some may be gone."""
+    chosen: list[str] | None = st.session_state.get(_KEY)
+    return st.query_params.get_all("subjects") if chosen is None else chosen
+
+
+def choose_too(digest: str) -> None:
+    """Have an imported classifier among those that are chosen, from the next run of the page on."""
+    st.session_state[_KEY] = list(dict.fromkeys([*wanted_subjects(), digest]))
+
 
 def choose_subjects(question: Question) -> dict[str, Any]:
     """Show which classifiers there are, and what is hidden from them; return the settings, nothing while none is chosen."""
     known = {**trained(question), **imported()}
-    linked = [name for name in st.query_params.get_all("subjects") if name in known]
-    st.session_state.setdefault("audit_subjects", linked)
-    st.session_state["audit_subjects"] = [name for name in st.session_state["audit_subjects"] if name in known]
+    st.session_state[_KEY] = [name for name in wanted_subjects() if name in known]
     chosen = st.multiselect(
         "Classifiers",
         list(known),
-        key="audit_subjects",
+        key=_KEY,
         format_func=lambda name: known[name],
         placeholder="None: predictions alone" if known else "None is stored for this target yet",
         help="Classifiers of finished runs that predict this target, and imported ones. They are shown clean faces, and faces with "
@@ -34,9 +45,17 @@ def choose_subjects(question: Question) -> dict[str, Any]:
         return {}
     general = [name for name, scheme in SCHEMES.items() if scheme.scope == "general"]
     first, second, third, fourth = st.columns([3, 1, 3, 1])
-    schemes = first.multiselect("Hidden by", general, default=["general_mask"], key="audit_schemes")
+    schemes = first.multiselect(
+        "Hidden by", general, default=["general_mask"], key="audit_schemes", format_func=SCHEMES.title
+    )
     quantile = second.number_input("above quantile", 0.05, 0.99, 0.7, 0.05, key="audit_quantile")
-    explainers = third.multiselect("Explained by", list(EXPLAINERS), default=["lrp"], key="audit_explainers")
+    explainers = third.multiselect(
+        "Explained by",
+        list(EXPLAINERS),
+        default=["lrp"],
+        key="audit_explainers",
+        format_func=EXPLAINERS.title,
+    )
     count = fourth.number_input("on faces", 4, 4096, 64, 4, key="audit_explained")
     return {
         "subjects": chosen,

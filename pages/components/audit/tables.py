@@ -7,6 +7,7 @@ import streamlit as st
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.results import TABLE_SUFFIXES, keep_table, kept_table
+from pages.components.audit.subjects import wanted_subjects
 from pages.components.shared.words import plain
 
 _EXAMPLE = "file_name,score\n000001.jpg,0.93\n000002.jpg,0.12"
@@ -28,6 +29,8 @@ def choose_tables() -> dict[str, Any]:
         return {}
     st.query_params["predictions"] = [f"{file.parent.name}/{file.name}" for file in files]
     if not files:
+        if wanted_subjects():
+            return {}
         st.info(
             "Nothing was brought yet. A table as short as this one is enough; file names may also be paths, numbers or "
             "without an ending:"

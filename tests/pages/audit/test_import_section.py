@@ -39,8 +39,12 @@ def incoming(tmp_path: Path, **config: Any) -> None:
     (target / "fairsal.json").write_text('{"resize": 32, "crop": 32}')
 
 
-def test_where_nothing_lies_it_says_where_to_put_it(open_page: OpenPage) -> None:
-    assert "FAIRSAL_CLASSIFIER_ROOTS" in texts(open_page("audit"))
+def test_where_nothing_lies_it_begins_with_an_upload_and_says_where_to_put_it(open_page: OpenPage) -> None:
+    app = open_page("audit")
+    way = app.segmented_control(key="import_way")
+    assert way.value == "An upload"
+    way.set_value("A folder").run()
+    assert "FAIRSAL_CLASSIFIER_ROOTS" in texts(app)
 
 
 def test_a_folder_is_read_shown_examined_and_stored(open_page: OpenPage, home: Path, tmp_path: Path) -> None:
@@ -55,9 +59,9 @@ def test_a_folder_is_read_shown_examined_and_stored(open_page: OpenPage, home: P
     assert not app.exception
     (stored,) = stored_classifiers()
     assert stored.name == "smile_net" and stored.outputs.target == "Eyeglasses"
-    assert stored.digest in app.multiselect(key="audit_subjects").options[-1] or "smile_net" in str(
-        app.multiselect(key="audit_subjects").options
-    )
+    assert app.multiselect(key="audit_subjects").value == [stored.digest], "what was stored is chosen"
+    assert "Nothing was brought yet" not in texts(app)
+    assert not app.button(key="audit_start").disabled
 
 
 def test_what_is_asked_is_said_in_the_form(open_page: OpenPage, home: Path, tmp_path: Path) -> None:
