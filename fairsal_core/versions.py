@@ -15,7 +15,7 @@ STAGES: Mapping[str, int] = {
     "regions": 3,
     "region_quality": 1,
     "maps": 1,
-    "scores": 1,
+    "scores": 2,
     "classifiers": 1,
     "mitigated": 1,
     "relevance": 1,

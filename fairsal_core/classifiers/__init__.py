@@ -56,7 +56,9 @@ from fairsal_core.classifiers.training import (
     OnEpochEnd,
     TrainingTask,
     Treatment,
+    predict_logits,
     predict_scores,
+    scores_from,
     train_classifier,
 )
 
@@ -101,11 +103,13 @@ __all__ = [
     "may_stack",
     "mean_activation",
     "offered_folders",
+    "predict_logits",
     "predict_scores",
     "prepare",
     "remove",
     "remove_stored",
     "save_classifier",
+    "scores_from",
     "shown_pixels",
     "store",
     "store_mitigated",

@@ -217,11 +217,27 @@ def numbers_of_epoch(epoch: int, loss: float, pace: float, settings: ClassifierT
     return {"loss": loss, "images_per_second": pace}
 
 
-@torch.inference_mode()
 def predict_scores(
     classifier: nn.Module, images: NDArray[np.uint8], treatment: Treatment | None = None, seed: int = 0
 ) -> NDArray[np.float32]:
-    """Return the probability of the target attribute for each image.
+    """Return the probability of the target attribute for each image, (N,) float32: above 0.5 means "with the target".
+
+    Parameters are those of `predict_logits`.
+    """
+    return scores_from(predict_logits(classifier, images, treatment, seed))
+
+
+def scores_from(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probability of the target attribute (N,) that two logits (N, 2) say: their softmax."""
+    scores: NDArray[np.float32] = torch.from_numpy(logits).softmax(dim=-1)[:, 1].numpy()
+    return scores
+
+
+@torch.inference_mode()
+def predict_logits(
+    classifier: nn.Module, images: NDArray[np.uint8], treatment: Treatment | None = None, seed: int = 0
+) -> NDArray[np.float32]:
+    """Return a classifier's two logits for each image.
 
     Parameters
     ----------
@@ -236,19 +252,19 @@ def predict_scores(
 
     Returns
     -------
-    array, (N,) float32
-        Softmax of the two logits; above 0.5 means "with the target".
+    array, (N, 2) float32
+        Without and with the target.
     """
     device = next(classifier.parameters()).device
     classifier.eval()
     noise = torch.Generator(device).manual_seed(seed)
-    scores = []
+    logits = []
     for rows in torch.arange(len(images)).split(_EVALUATION_BATCH):
         batch = to_unit(resident(images[rows.numpy()], device))
         if treatment is not None:
             batch = treatment(batch, rows.to(device), noise)
-        scores.append(classifier(batch).softmax(dim=-1)[:, 1])
-    result: NDArray[np.float32] = torch.cat(scores).cpu().numpy()
+        logits.append(classifier(batch))
+    result: NDArray[np.float32] = torch.cat(logits).float().cpu().numpy()
     return result
 
 

@@ -1,4 +1,5 @@
-from .auditing import Understood, understand
+from .auditing import Understood, audit_brought, understand
+from .auditing_subjects import audit_subjects
 from .estimate import Pace, Paces, probe_paces, recent_pace, stage_seconds, training_seconds
 from .maps import growing_maps
 from .mitigating import mitigation_of, unmet_needs
@@ -7,6 +8,7 @@ from .pipeline import run_experiment
 from .planning import Variant, plan_variants
 from .provenance import outdated
 from .regions import ALL, available_regions, help_to_train, region_stage
+from .scoring import Engine, Hiding, Part, said_of, score_part
 from .subjects import find_subjects, stored_variants
 from .trusting import trusted_choices
 from .what_if import Area, Hidden, hide_in, moved, moved_on_average, ways
@@ -14,12 +16,17 @@ from .what_if import Area, Hidden, hide_in, moved, moved_on_average, ways
 __all__ = [
     "ALL",
     "Area",
+    "Engine",
     "Hidden",
+    "Hiding",
     "Made",
     "Pace",
     "Paces",
+    "Part",
     "Understood",
     "Variant",
+    "audit_brought",
+    "audit_subjects",
     "available_regions",
     "faces_to_mitigate",
     "find_subjects",
@@ -36,6 +43,8 @@ __all__ = [
     "recent_pace",
     "region_stage",
     "run_experiment",
+    "said_of",
+    "score_part",
     "stage_seconds",
     "stored_variants",
     "training_seconds",

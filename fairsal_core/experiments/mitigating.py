@@ -16,9 +16,10 @@ import torch
 
 from fairsal_core.classifiers import CLASSIFIERS, Subject, save_classifier, stored_subject
 from fairsal_core.errors import FairsalError
+from fairsal_core.experiments.scoring import said_of
 from fairsal_core.faces import FaceDataset, data_digest
 from fairsal_core.files import read_json, write_json
-from fairsal_core.mitigation import METHODS, Given, LabelledFaces, Mitigation, mitigate, unmet
+from fairsal_core.mitigation import METHODS, Given, LabelledFaces, Mitigation, know_features, mitigate, unmet
 from fairsal_core.progress import Progress
 from fairsal_core.results import MethodOutcome, shown_variants
 from fairsal_core.runs import Run, RunFiles, Stage
@@ -47,6 +48,23 @@ class MitigationFaces:
         return learned, chosen_on
 
 
+def mitigated(
+    subject: Subject, choice: MethodChoice, faces: MitigationFaces, device: torch.device, progress: Progress
+) -> Mitigation:
+    """Return how a method ended on a subject, whose seed is the method's too.
+
+    What goes into its last layer is taken from what is kept of the subject, and kept, where the method learns from that.
+    """
+    network = subject.load().to(device)
+    if choice.settings.on_features:
+        for part in (faces.fit, faces.validation):
+            features = said_of(subject, part, device=device).features
+            if features is not None:
+                know_features(network, part.images, features)
+    learned, chosen_on = faces.labelled()
+    return mitigate(network, choice.method, learned, chosen_on, choice.settings, seed=subject.seed, progress=progress)
+
+
 def mitigation_stage(
     subject: Subject, choice: MethodChoice, faces: MitigationFaces, device: torch.device
 ) -> Stage[MethodOutcome]:
@@ -64,16 +82,7 @@ def mitigation_stage(
     }
 
     def build(folder: Path, progress: Progress) -> None:
-        learned, chosen_on = faces.labelled()
-        result = mitigate(
-            subject.load().to(device),
-            choice.method,
-            learned,
-            chosen_on,
-            choice.settings,
-            seed=subject.seed,
-            progress=progress,
-        )
+        result = mitigated(subject, choice, faces, device, progress)
         if result.classifier is not None:
             save_classifier(result.classifier, folder / _CLASSIFIER)
         write_json(folder / _OUTCOME, _as_json(result))

@@ -7,9 +7,9 @@ import torch
 
 from fairsal_core.classifiers import Manifest, find_stored, imported_subject, store_mitigated
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments.mitigating import MitigationFaces
+from fairsal_core.experiments.mitigating import MitigationFaces, mitigated
 from fairsal_core.faces import CellCounts, FaceDataset, balanced_test, biased_subset, equal_cells
-from fairsal_core.mitigation import METHODS, Given, Mitigation, mitigate, unmet
+from fairsal_core.mitigation import METHODS, Given, Mitigation, unmet
 from fairsal_core.progress import Progress, silent
 from fairsal_core.settings import MethodChoice
 
@@ -55,15 +55,13 @@ def mitigate_imported(
         If there is no such classifier.
     """
     parent, subject = find_stored(named), imported_subject(named)
-    given, (learned, chosen_on) = Given(subject), faces.labelled()
+    given = Given(subject)
     made = []
     for choice in choices:
         if missing := unmet(METHODS.find(choice.method).needs, given):
             made.append(Made(choice, "failed", _lacks(choice.method, missing, parent)))
             continue
-        network = subject.load().to(device)
-        done = mitigate(network, choice.method, learned, chosen_on, choice.settings, seed=_SEED, progress=progress)
-        made.append(_stored(choice, done, parent))
+        made.append(_stored(choice, mitigated(subject, choice, faces, device, progress), parent))
     return made
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fairsal_core.classifiers import Subject, Treatment, decisions, has_thresholds, predict_scores
 from fairsal_core.errors import FairsalError
+from fairsal_core.experiments.scoring import scores_of
 from fairsal_core.faces import FaceDataset, Roi, part_roi
 from fairsal_core.metrics import contrast_interval, mean_interval
 from fairsal_core.regions import DEFAULT_MEASURE, RegionClassifier, mean_colour, pixel_maps, region_maps
@@ -119,7 +120,9 @@ def hide_in(faces: FaceDataset, area: Area, way: str) -> Hidden:
     return Hidden(chosen, masks[there], treatment, len(faces) - len(there))
 
 
-def moved(network: nn.Module, hidden: Hidden, groups: NDArray[np.bool_]) -> pd.DataFrame:
+def moved(
+    network: nn.Module, hidden: Hidden, groups: NDArray[np.bool_], before: NDArray[np.float32] | None = None
+) -> pd.DataFrame:
     """Return score and decision of each face before and after, by a subject's network.
 
     Parameters
@@ -130,6 +133,8 @@ def moved(network: nn.Module, hidden: Hidden, groups: NDArray[np.bool_]) -> pd.D
         The faces.
     groups : array, (N,) bool
         Who has the protected attribute, for thresholds that differ by it.
+    before : array, (N,), optional
+        The scores of the faces as they are, where they are known.
 
     Returns
     -------
@@ -137,11 +142,12 @@ def moved(network: nn.Module, hidden: Hidden, groups: NDArray[np.bool_]) -> pd.D
         Index `face`; `before`, `after` (0 to 1), `yes_before`, `yes_after` (0 or 1, or its probability where thresholds are drawn).
     """
     images = hidden.faces.images
+    clean = predict_scores(network, images) if before is None else before
+    after = predict_scores(network, images, hidden.treatment, _SEED)
     found: dict[str, NDArray[np.floating]] = {}
-    for when, treatment in (("before", None), ("after", hidden.treatment)):
-        scores = predict_scores(network, images, treatment, _SEED)
+    own = has_thresholds(network)
+    for when, scores in (("before", clean), ("after", after)):
         found[when] = scores
-        own = has_thresholds(network)
         found[f"yes_{when}"] = decisions(network, scores, groups) if own else (scores > THRESHOLD).astype(float)
     return pd.DataFrame(found, index=pd.Index(hidden.faces.names, name="face"))
 
@@ -152,7 +158,7 @@ def moved_on_average(
     groups: Mapping[str, NDArray[np.bool_]],
     confounder: NDArray[np.bool_],
 ) -> pd.DataFrame:
-    """Return how far scores move and how many decisions change, by subject and group.
+    """Return how far scores move and how many decisions change, by subject and group; clean faces are scored once.
 
     Parameters
     ----------
@@ -173,7 +179,8 @@ def moved_on_average(
     """
     rows = []
     for name, subject in subjects.items():
-        table = moved(subject.load(), hidden, confounder)
+        before = scores_of(subject, hidden.faces, None, torch.device("cpu"))
+        table = moved(subject.load(), hidden, confounder, before)
         change = (table["after"] - table["before"]).to_numpy(dtype=float)
         turned = (table["yes_after"] - table["yes_before"]).abs().to_numpy(dtype=float)
         for group, members in groups.items():

@@ -3,7 +3,7 @@
 from fairsal_core.mitigation.base import Applied, LabelledFaces, MitigationSettings, Trial
 from fairsal_core.mitigation.cav import ESTIMATORS, Cav, fit_cav
 from fairsal_core.mitigation.clarc import concept_directions
-from fairsal_core.mitigation.features import relevance_of_features
+from fairsal_core.mitigation.features import know_features, last_linear, relevance_of_features, seen_by
 from fairsal_core.mitigation.layers import mean_activations, stages
 from fairsal_core.mitigation.mitigate import Mitigation, mitigate
 from fairsal_core.mitigation.needs import NEEDS, Given, unmet
@@ -28,9 +28,12 @@ __all__ = [
     "cuts",
     "fit_cav",
     "judge",
+    "know_features",
+    "last_linear",
     "mean_activations",
     "mitigate",
     "relevance_of_features",
+    "seen_by",
     "stages",
     "unmet",
 ]

@@ -106,6 +106,11 @@ class MitigationSettings(BaseModel):
     )
     choose_by: ChooseBy = chosen_by("equalized_odds")
 
+    @property
+    def on_features(self) -> bool:
+        """Whether the method learns the last layer alone, from what goes into it."""
+        return False
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -27,6 +27,11 @@ class DfrSettings(MitigationSettings):
     )
     draws: int = Field(10, ge=1, le=1000, description="group-balanced draws whose weights are averaged")
 
+    @property
+    def on_features(self) -> bool:
+        """It learns the last layer alone, always."""
+        return True
+
 
 def dfr(
     classifier: nn.Module,

@@ -5,6 +5,8 @@ Features are kept by face for the network they are of, so that all candidates, a
 
 import copy
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -91,8 +93,7 @@ def features_of(classifier: nn.Module, images: NDArray[np.uint8]) -> Tensor:
     """
     if not len(images):
         raise FairsalError("There are no faces to compute features of.")
-    known = _known_features(classifier, images)
-    keys = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+    known, keys = _known_features(classifier, images), _keys_of(images)
     missing = list({key: row for row, key in enumerate(keys) if key not in known}.values())
     for start in range(0, len(missing), _BATCH):
         rows = missing[start : start + _BATCH]
@@ -102,10 +103,45 @@ def features_of(classifier: nn.Module, images: NDArray[np.uint8]) -> Tensor:
 
 
 @torch.no_grad()
-def relevance_of_features(classifier: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def know_features(classifier: nn.Module, images: NDArray[np.uint8], features: NDArray[np.float32]) -> None:
+    """Take what goes into the last layer for these faces as known, so that `features_of` looks at none of them again."""
+    rows = torch.from_numpy(features).to(device_of(classifier))
+    _known_features(classifier, images).update(zip(_keys_of(images), rows, strict=True))
+
+
+def _keys_of(images: NDArray[np.uint8]) -> list[bytes]:
+    return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+
+
+@contextmanager
+def seen_by(layer: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect what goes into a layer at each pass, (n, D) float32, flat; nothing stays on it afterwards."""
+    seen: list[Tensor] = []
+    handle = layer.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0].float().flatten(1)))
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def last_linear(classifier: nn.Module, images: NDArray[np.uint8]) -> nn.Linear | None:
+    """Return the last layer of a classifier, if it is one whose features are known by it: linear, with two outputs."""
+    if not any(isinstance(module, nn.Linear) and module.out_features == 2 for module in classifier.modules()):
+        return None  # which costs no look at a face
+    try:
+        return _linear(classifier, images)
+    except FairsalError:
+        return None
+
+
+@torch.no_grad()
+def relevance_of_features(
+    classifier: nn.Module, images: NDArray[np.uint8], features: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Return what each feature before the last layer adds to "yes" and takes from "no", for each face, (N, D).
 
-    A feature times the difference of its two weights: with the bias they add up to the difference of the two logits.
+    A feature times the difference of its two weights: with the bias they add up to the difference of the two logits. Where the
+    features are known, only the layer is looked for.
 
     Raises
     ------
@@ -113,7 +149,8 @@ def relevance_of_features(classifier: nn.Module, images: NDArray[np.uint8]) -> N
         If the last layer is no linear one with two outputs, or has thresholds behind it.
     """
     weight = _linear(classifier, images).weight
-    found: NDArray[np.float32] = (features_of(classifier, images) * (weight[1] - weight[0])).cpu().numpy()
+    known = features_of(classifier, images) if features is None else torch.from_numpy(features).to(weight.device)
+    found: NDArray[np.float32] = (known * (weight[1] - weight[0])).cpu().numpy()
     return found
 
 
@@ -139,14 +176,9 @@ def _known_features(classifier: nn.Module, images: NDArray[np.uint8]) -> dict[by
 
 def _before_last(classifier: nn.Module, images: NDArray[np.uint8]) -> Tensor:
     """Return what goes into the last layer, (N, D), computed."""
-    seen: list[Tensor] = []
-    layer = find_layer(classifier, output_layer(classifier, images))
-    handle = layer.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0].float().flatten(1)))
-    try:
+    with seen_by(find_layer(classifier, output_layer(classifier, images))) as seen:
         for batch in image_batches(images, device_of(classifier), _BATCH):
             classifier(batch)
-    finally:
-        handle.remove()
     return torch.cat(seen)
 
 

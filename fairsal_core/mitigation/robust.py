@@ -38,6 +38,11 @@ class RobustSettings(TuningSettings):
         "all_layers", description="what learns; with last_layer features are computed once"
     )
 
+    @property
+    def on_features(self) -> bool:
+        """Whether it learns the last layer alone, from what goes into it."""
+        return self.trained == "last_layer"
+
 
 @dataclass(frozen=True)
 class Candidate:

@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fairsal_core.classifiers import Subject, Treatment
+from fairsal_core.classifiers import Subject, Treatment, build_classifier, predict_scores, scores_from
 from fairsal_core.errors import FairsalError
+from fairsal_core.experiments import scoring
 from fairsal_core.experiments.auditing_subjects import changed_decisions
-from fairsal_core.experiments.scoring import Hiding, scores_of
+from fairsal_core.experiments.scoring import Hiding, said_of, scores_of
 from fairsal_core.experiments.subjects import find_subject, find_subjects
 from fairsal_core.faces import FaceDataset, balanced_test
+from fairsal_core.mitigation import relevance_of_features
 from fairsal_core.reports import write_report
 from fairsal_core.results import (
     DIFFERENCE,
@@ -71,6 +73,37 @@ def test_a_second_question_scores_only_faces_that_no_question_had_before(home: P
     other, second = counting("another")
     scores_of(other, drawn.take([3]), None, CPU)
     assert second.seen == 1
+
+
+def test_one_pass_leaves_logits_and_features_for_every_later_question(
+    home: Path, drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "AT_ONCE", 8)  # in three parts
+    torch.manual_seed(0)
+    network = build_classifier("three_conv").eval()
+    faces = drawn.take(range(20))
+    passes = []
+    network.register_forward_pre_hook(lambda module, arguments: passes.append(len(arguments[0])))
+    subject = Subject("new", 0, "three_conv", "features", lambda: network, lambda seed: network)
+    said = said_of(subject, faces, None, CPU)
+    np.testing.assert_array_equal(said.scores, scores_from(said.logits))
+    expected = np.concatenate([predict_scores(network, faces.images[start : start + 8]) for start in (0, 8, 16)])
+    np.testing.assert_array_equal(said.scores, expected)
+    assert said.features is not None and said.features.dtype == np.float32 and said.features.shape == (20, 100)
+    relevance = relevance_of_features(network, faces.images, said.features)
+    np.testing.assert_allclose(relevance, relevance_of_features(network, faces.images), atol=1e-6)
+
+    passes.clear()
+    again = said_of(subject, faces.take([19, 2, 11]), None, CPU)
+    np.testing.assert_array_equal(again.logits, said.logits[[19, 2, 11]])
+    np.testing.assert_array_equal(again.features, said.features[[19, 2, 11]])  # type: ignore[arg-type]
+    assert passes == []
+
+
+def test_a_network_without_a_linear_end_has_logits_alone(home: Path, drawn: FaceDataset) -> None:
+    subject, _ = counting()
+    said = said_of(subject, drawn.take(range(4)), None, CPU)
+    assert said.features is None and said.logits.shape == (4, 2)
 
 
 def test_hidden_faces_are_scored_apart_from_clean_ones(home: Path, drawn: FaceDataset) -> None:

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch import Tensor, nn
 
-from fairsal_core.classifiers import decisions, load_classifier, predict_scores
+from fairsal_core.classifiers import Subject, build_classifier, decisions, load_classifier, predict_scores
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import mitigation_of, unmet_needs
+from fairsal_core.experiments.mitigating import MitigationFaces, mitigated
 from fairsal_core.experiments.planning import find_validation, mitigation_split, plan_variants
 from fairsal_core.faces import FaceDataset, biased_subset
 from fairsal_core.files import read_json
 from fairsal_core.mitigation import METHODS as REGISTERED
+from fairsal_core.mitigation import features
+from fairsal_core.progress import silent
 from fairsal_core.results.accuracy import judged, read_predictions, read_results
 from fairsal_core.results.mitigation import MethodOutcome, read_outcomes, shown_variants
 from fairsal_core.runs import load_run, run_here
@@ -230,3 +235,31 @@ def test_a_method_that_does_not_fit_is_refused_before_anything_begins(
     assert unmet_needs(parent) == {"oracle": ["a second opinion"]}
     with pytest.raises(FairsalError, match="oracle needs a second opinion"):
         mitigation_of(parent, ["fine_tune", "oracle"])
+
+
+def test_a_method_that_learns_the_last_layer_finds_the_features_of_an_earlier_day(
+    home: Path, drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    network = build_classifier("three_conv").eval()
+    subject = Subject("bought", 0, "three_conv", "bought", lambda: network, lambda seed: network)
+    faces = MitigationFaces(drawn.take(range(120)), drawn.take(range(120, 200)), "Male", "Blond_Hair")
+    choice = MethodChoice.model_validate("dfr:draws=1,strengths=1.0")
+    seen = 0
+    forward = nn.Conv2d.forward
+
+    def counted(self: nn.Conv2d, images: Tensor) -> Tensor:
+        nonlocal seen
+        seen += len(images) if self.in_channels == 3 else 0
+        return forward(self, images)
+
+    monkeypatch.setattr(nn.Conv2d, "forward", counted)
+    before = []
+    for _ in range(2):
+        monkeypatch.setattr(features, "_kept", (b"", {}))  # as in another process
+        seen = 0
+        done = mitigated(subject, choice, faces, torch.device("cpu"), silent)
+        assert done.outcome == "ok", done.reason
+        before.append(seen)
+    # Both sets, and a face of each to find the layer; what is left compares the two networks.
+    assert before[0] - before[1] == len(faces.fit) + len(faces.validation) + 2

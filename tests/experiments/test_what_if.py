@@ -1,5 +1,7 @@
 """What if this were hidden: rectangles, parts and region maps; scores that move, with intervals."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -71,12 +73,17 @@ def test_the_top_of_each_faces_own_region_map_is_hidden(few: FaceDataset) -> Non
     assert (shares > 0.1).all()
 
 
-def test_means_have_intervals_by_group(few: FaceDataset) -> None:
-    network = Corner().eval()
+def test_means_have_intervals_by_group_and_clean_faces_are_scored_once(home: Path, few: FaceDataset) -> None:
+    network, passes = Corner().eval(), []
+    network.register_forward_pre_hook(lambda module, arguments: passes.append(len(arguments[0])))
     subject = Subject("corner", 0, "corner", "corner", lambda: network, lambda seed: network)
     blond = few.labels("Blond_Hair")
     groups = {"all": np.ones(len(few), dtype=bool), "blond": blond, "nobody": np.zeros(len(few), dtype=bool)}
-    table = moved_on_average({"corner": subject}, hide_in(few, Area(ELSEWHERE), "general_mask"), groups, blond)
+    hidden = hide_in(few, Area(ELSEWHERE), "general_mask")
+    table = moved_on_average({"corner": subject}, hidden, groups, blond)
+    assert sum(passes) == 2 * len(few)
+    moved_on_average({"corner": subject}, hidden, groups, blond)
+    assert sum(passes) == 3 * len(few)
     assert table["group"].tolist() == ["all", "blond"]
     everyone = table.iloc[0]
     assert (everyone["changed"], everyone["low"]) == (0, 0)

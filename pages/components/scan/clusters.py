@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import find_subjects
+from fairsal_core.experiments import find_subjects, said_of
 from fairsal_core.mitigation import relevance_of_features
 from fairsal_core.pictures import colour_map, data_url, over_face
 from fairsal_core.regions import min_max
@@ -93,7 +93,9 @@ def _features(key: object, _view: View, places: np.ndarray) -> np.ndarray:
     if named is None:
         raise FairsalError("The run keeps no weights of this classifier, so that its features are not known.")
     (subject,) = find_subjects([named])
-    return relevance_of_features(subject.load(), np.asarray(_view.faces.take(places).images))
+    faces = _view.faces.take(places)
+    kept = said_of(subject, faces).features
+    return relevance_of_features(subject.load(), np.asarray(faces.take([0]).images), kept)
 
 
 def _one(view: View, kept: Kept, chosen: np.ndarray, found: Clusters, number: int) -> None:
