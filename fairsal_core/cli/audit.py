@@ -22,6 +22,11 @@ _OF_CLASSIFIERS: dict[str, tuple[str | None, str]] = {
     "explained_faces": (None, "test faces to explain, equally many of each cell (default: 64)"),
     "roi": (None, "region of interest: auto, region_map@QUANTILE, preset, parts or x,y,width,height (default: auto)"),
     "device": (None, "auto, cpu, cuda or cuda:1 (default: auto)"),
+    "engine": (
+        None,
+        "ray: faces are scored in parts on a Ray cluster whose nodes share the workspace (default: local)",
+    ),
+    "address": (None, "the Ray cluster, HOST:PORT (default: this machine's)"),
 }
 _OTHERWISE = ("data", "target", "confounder", "test_split", "seeds", "device")
 
@@ -97,5 +102,6 @@ def _with_groups(outcome: Outcome, run: Run, protected: list[str], view: str) ->
 def _of_subjects(given: dict[str, Any]) -> dict[str, Any]:
     """Return what was given about classifiers, as `SubjectAuditConfig` takes it."""
     attention = {name: given[name] for name in ("explainers", "explained_faces", "roi") if name in given}
-    content: dict[str, Any] = {name: given[name] for name in ("subjects", "schemes", "device") if name in given}
+    own = ("subjects", "schemes", "device", "engine", "address")
+    content: dict[str, Any] = {name: given[name] for name in own if name in given}
     return {**content, "attention": attention} if attention else content

@@ -22,7 +22,7 @@ from fairsal_core.experiments.auditing import BroughtAudit, describe_audit, judg
 from fairsal_core.experiments.explaining import Explaining, explaining_steps
 from fairsal_core.experiments.maps import make_treatment, maps_stage
 from fairsal_core.experiments.regions import find_regions, quality_stage
-from fairsal_core.experiments.scoring import Hiding, scores_of
+from fairsal_core.experiments.scoring import Engine, Hiding, scores_of
 from fairsal_core.experiments.subjects import find_subjects
 from fairsal_core.faces import CELLS, FaceDataset, cell_name, data_digest, load_faces, with_or_without
 from fairsal_core.files import write_json, write_parquet
@@ -49,14 +49,17 @@ class _Work:
     files: RunFiles
     device: torch.device
     progress: JobProgress
+    engine: Engine | None
     hidings: list[tuple[Hiding, Hiding]] = field(default_factory=list)
     tables: list[pd.DataFrame] = field(default_factory=list)
     changes: list[pd.DataFrame] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def audit_subjects(config: Any, run: Path, progress: JobProgress) -> None:
+def audit_subjects(config: Any, run: Path, progress: JobProgress, engine: Engine | None = None) -> None:
     """Audit the classifiers that a `SubjectAuditConfig` names; writes what an experiment leaves, and `hidden.parquet`.
+
+    Faces are scored by the `engine`, by default by this process.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def audit_subjects(config: Any, run: Path, progress: JobProgress) -> None:
     plan = plan_brought(config, load_faces(config.data, progress))
     if doubled := set(plan.models) & {subject.name for subject in subjects}:
         raise FairsalError(f"'{doubled.pop()}' is both a classifier and a model in a table: rename the table.")
-    work = _Work(plan, config, subjects, RunFiles(run), device, progress)
+    work = _Work(plan, config, subjects, RunFiles(run), device, progress, engine)
     scoring = [Step(f"scores of {each.name}", lambda: 1.0, partial(_score, work, each)) for each in subjects]
     run_steps([Step("region map", lambda: 1.0, partial(_find_hidings, work)), *scoring], progress, share=0.6)
     if config.attention.explainers:
@@ -125,7 +128,7 @@ def _score(work: _Work, subject: Subject) -> None:
     }
 
     def said(hiding: Hiding | None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        scores = scores_of(subject, test, hiding, work.device, work.progress)
+        scores = scores_of(subject, test, hiding, work.device, work.progress, work.engine)
         if has_thresholds(network):
             return scores, decisions(network, scores, groups)
         return scores, (scores > THRESHOLD).astype(np.float64)

@@ -36,7 +36,7 @@ JOBS: Mapping[str, str] = {
     "regions": "fairsal_core.experiments.region_training:run_regions",
     "attribution": "fairsal_core.scaling.mapping:run_attribution",
     "explain": "fairsal_core.experiments.explaining:run_job",
-    "audit": "fairsal_core.experiments.audit_job:run_job",
+    "audit": "fairsal_core.scaling.audit_job:run_job",
     "sweep": "fairsal_core.scaling.sweep:run_job",
 }
 # It computes nothing itself, and what it starts needs the devices.

@@ -20,8 +20,9 @@ from typing import Any
 
 import fairsal_core
 from fairsal_core.errors import FairsalError, sentence
-from fairsal_core.faces import columns_named, keep_columns, load_faces
+from fairsal_core.faces import FaceDataset, columns_named, keep_columns, load_faces
 from fairsal_core.home import runs_folder, workspace
+from fairsal_core.progress import Progress
 from fairsal_core.runs import RunFiles, adopt, launcher, processes, store, worker
 from fairsal_core.runs import remote as storage
 from fairsal_core.scaling.reuse import finished_runs, reusable
@@ -232,6 +233,40 @@ def as_task(ray: Any, function: Callable[..., Any], device: str) -> Any:
     """Return the function as a task of the cluster, with a GPU of its own where there are any and the device is not "cpu"."""
     gpus = 0 if device == "cpu" or not ray.cluster_resources().get("GPU") else 1
     return ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(function)
+
+
+def wait_for_faces(ray: Any, begun: Mapping[Any, FaceDataset], done: str, progress: Progress) -> None:
+    """Wait for tasks, each about some faces, and tell of how many they are done.
+
+    Parameters
+    ----------
+    ray : module
+        As `connected` gives it.
+    begun : mapping
+        Each task's reference, and its faces.
+    done : str
+        What is done to the faces, as in "mapped".
+    progress : Progress
+        Called with faces done and to do; may raise to stop.
+
+    Raises
+    ------
+    FairsalError
+        If the cluster is lost, or a task fails or is lost too often.
+    """
+    waiting, total = dict(begun), sum(map(len, begun.values()))
+    while waiting:
+        ready, _ = ray.wait(list(waiting), timeout=0.5)
+        check_head(ray)
+        for each in ready:
+            faces = waiting.pop(each)
+            try:
+                ray.get(each)
+            except ray.exceptions.RayError as error:
+                first, last = faces.names[0], faces.names[-1]
+                raise FairsalError(f"Faces {first} to {last} were not {done}: {first_line(error)}") from error
+        finished = total - sum(map(len, waiting.values()))
+        progress(finished, total, f"{finished:,} of {total:,} faces {done} on the cluster")
 
 
 def _check_answers(address: str) -> None:

@@ -25,7 +25,7 @@ from fairsal_core.regions import MEASURES, RegionClassifier, stream_maps, weight
 from fairsal_core.rows import Rows
 from fairsal_core.runs import Stage, artifact_key, artifact_name, check_artifact, note, problem_of
 from fairsal_core.runs import remote as storage
-from fairsal_core.scaling.ray_cluster import as_task, at_work, check_head, connected, first_line
+from fairsal_core.scaling.ray_cluster import as_task, at_work, connected, wait_for_faces
 from fairsal_core.versions import STAGES
 
 ATTRIBUTION, SHARDS = "attribution", "shards"  # stages
@@ -169,23 +169,11 @@ def on_ray(device: str, address: str, storage_url: str = "") -> Engine:
     def engine(classifier: RegionClassifier, shards: list[Shard], progress: Progress) -> None:
         if storage_url:
             storage.prepare(storage_url)
-        total, done = sum(len(shard.faces) for shard in shards), 0
         with connected(address) as ray:
             task = as_task(ray, map_shard, device)
             shared = ray.put(classifier.to(pick_device("cpu")))
-            begun = {task.remote(shared, shard, device, storage_url): shard for shard in shards}
-            while begun:
-                ready, _ = ray.wait(list(begun), timeout=0.5)
-                check_head(ray)
-                for each in ready:
-                    shard = begun.pop(each)
-                    try:
-                        ray.get(each)
-                    except ray.exceptions.RayError as error:
-                        first, last = shard.faces.names[0], shard.faces.names[-1]
-                        raise FairsalError(f"Faces {first} to {last} were not mapped: {first_line(error)}") from error
-                    done += len(shard.faces)
-                progress(done, total, f"Mapping {classifier.attribute}: {done:,} of {total:,} faces on the cluster")
+            begun = {task.remote(shared, shard, device, storage_url): shard.faces for shard in shards}
+            wait_for_faces(ray, begun, "mapped", progress)
 
     return engine
 

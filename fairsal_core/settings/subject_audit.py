@@ -1,5 +1,7 @@
 """What an audit of classifiers is asked: which, what is hidden from them, how they are explained."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from fairsal_core.regions import DEFAULT_MEASURE, RegionTraining
@@ -25,6 +27,8 @@ class SubjectAuditConfig(AuditConfig):
     regions: RegionTraining = Field(RegionTraining(), description="how a region classifier is trained if there is none")
     attention: AttentionSettings = Field(AttentionSettings(), description="how attention is measured")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
+    engine: Literal["local", "ray"] = Field("local", description="what scores faces: this machine, or a Ray cluster")
+    address: str = Field("", description="the Ray cluster, HOST:PORT; by default the one on this machine")
 
     @field_validator("schemes")
     @classmethod

@@ -14,16 +14,21 @@ import pytest
 import torch
 
 from fairsal_core import cli
+from fairsal_core.classifiers import Subject, Treatment, build_classifier
 from fairsal_core.errors import CancelledError, FairsalError
-from fairsal_core.faces import list_faces, packed_folder
+from fairsal_core.experiments import Hiding, said_of, scoring
+from fairsal_core.faces import list_faces, load_faces, packed_folder
 from fairsal_core.home import cache_folder
 from fairsal_core.regions import bundled_classifier, bundled_path
 from fairsal_core.runs import launcher, processes, store, worker
 from fairsal_core.runs.events import JobProgress
 from fairsal_core.runs.layout import RunFiles
 from fairsal_core.scaling import cluster_state, on_ray, open_maps, ray_cluster, stored_maps
+from fairsal_core.scaling.scores import engine_of
 from fairsal_core.scaling.sweep import read_sweep, run_sweep
 from fairsal_core.scan import make_column, save_cohort
+from fairsal_core.schemes import SCHEMES
+from fairsal_core.settings import parse_audit
 from fairsal_core.settings.sweep import SweepConfig
 from tests.extras import needs
 from tests.scaling import unlucky
@@ -237,6 +242,34 @@ def test_shards_are_the_whole(
     parents = 1 if shared else 2
     assert {each.parts[-1 - parents] for each in tmp_path.glob(found)} == shards  # the same artifacts
     assert (tmp_path / "ray" / "cache" / "shards").exists() == shared
+
+
+@with_ray
+@pytest.mark.filterwarnings("default")
+def test_scores_of_an_audit_are_those_of_one_machine_bit_for_bit(
+    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "AT_ONCE", 10)
+    torch.manual_seed(0)
+    network = build_classifier("three_conv").eval()
+    subject = Subject("new", 0, "three_conv", "new", lambda: network, lambda seed: network)
+    upper = torch.zeros((128, 128), dtype=torch.bool)
+    upper[:64] = True
+    noise = Hiding("noise", Treatment(SCHEMES["general_noise"], upper, (0.5, 0.5, 0.5)), {"what": "upper"})
+    asked = {"data": str(drawn_folder), "target": "Male", "confounder": "Blond_Hair", "subjects": ["new"]}
+    said, kept = {}, {}
+    for engine in ("ray", "local"):
+        monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / engine))
+        test = load_faces(str(drawn_folder)).in_split("test")
+        config = parse_audit({**asked, "device": "cpu", "engine": engine, "address": cluster.address})
+        for hiding in (None, noise):
+            found = said_of(subject, test, hiding, engine=engine_of(config))
+            said[engine, hiding is None] = (found.logits, found.scores, found.features)
+        kept[engine] = {each.parent.name for each in tmp_path.glob(f"{engine}/cache/scores/*/logits.npy")}
+    for clean in (True, False):
+        for there, here in zip(said["ray", clean], said["local", clean], strict=True):
+            np.testing.assert_array_equal(there, here)
+    assert kept["ray"] == kept["local"] and len(kept["ray"]) == 6  # the same artifacts, three of each
 
 
 @with_ray
