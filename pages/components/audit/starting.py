@@ -10,9 +10,9 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.reports import write_report
 from fairsal_core.runs import Run, load_run, run_path
 from fairsal_core.settings import AUDIT, AuditConfig, parse_audit
-from pages.components.audit.outcome import hidden_section
 from pages.components.audit.question import Question
 from pages.components.shared.begin import begin_run
+from pages.components.shared.hiding import hidden_section
 from pages.components.shared.run_progress import follow_run
 from pages.components.shared.words import plain
 

@@ -17,6 +17,8 @@ from pages.components.comparison.explained import Explained, choose_region, expl
 from pages.components.comparison.saliency_maps import mean_maps, side_by_side
 from pages.components.comparison.trade_off import trade_off_section
 from pages.components.comparison.views import show_view
+from pages.components.shared.hiding import TITLE as HIDING
+from pages.components.shared.hiding import has_hidden, hidden_section
 from pages.components.shared.links import link_choice
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain, told_variant
@@ -30,6 +32,8 @@ def attention_tab(desk: Desk) -> None:
     found = list_attention(audit.run.path)
     for one in found:
         check_attention(one)
+    if not found:
+        hidden_section(audit.run)
     if not found and audit.run.config.get("predictions"):
         st.info(
             "These are predictions alone: there is no network to explain. What is said of accuracy and groups stands."
@@ -53,12 +57,14 @@ def attention_tab(desk: Desk) -> None:
     with right:
         before, after = _pair(desk, by_name[explainer])
         explained = Explained(audit, by_name, explainer, faces, region, before, after)
+        hiding = {HIDING: partial(hidden_section, audit.run, title="")} if has_hidden(audit.run) else {}
         show_view(
             {
                 "Face by face": partial(side_by_side, explained),
                 "Mean maps": partial(mean_maps, explained),
                 "Numbers": partial(_numbers, explained, found),
                 "For the right reasons?": partial(_trade_off, explained),
+                **hiding,
             },
             "attention_view",
         )

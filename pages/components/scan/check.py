@@ -6,9 +6,9 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import find_subjects, stored_variants
 from fairsal_core.runs import load_run, run_path
 from fairsal_core.settings import AUDIT, EXPERIMENT, parse_audit
-from pages.components.audit.outcome import hidden_section
 from pages.components.scan.view import View
 from pages.components.shared.begin import begin_run
+from pages.components.shared.hiding import hidden_section
 from pages.components.shared.run_progress import follow_run
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fairsal_core.faces import Roi
-from fairsal_core.files import write_json
+from fairsal_core.files import write_json, write_parquet
 from fairsal_core.pictures import diverging_map, outline_path, over_face
-from fairsal_core.results import list_attention, region_map_roi
-from fairsal_core.runs import run_here, seal_run
+from fairsal_core.results import DIFFERENCE, ELSEWHERE, HIDDEN_COLUMNS, REGION, list_attention, region_map_roi
+from fairsal_core.runs import RunFiles, run_here, seal_run
 from fairsal_core.settings import RoiChoice
 from pages.components.comparison.roi_editor import LABELS
 from tests.pages.conftest import FinishRun, OpenPage, texts
@@ -79,6 +80,27 @@ def test_a_run_without_explanations_offers_them(open_page: OpenPage, finish_run:
     assert app.selectbox(key="explainer").value == "gradient"
     assert [choice for choice in list_attention(path) if choice.about["roi_used"] == RoiChoice(kind="region_map").name]
     assert region_map_roi(path, 0.7).pixels.any()
+
+
+def test_what_hiding_changes_is_shown_before_and_after_there_are_explanations(
+    open_page: OpenPage, finish_run: FinishRun
+) -> None:
+    path = finish_run(balanced=False, attention={"explainers": ["none"]})
+    rows = [
+        ("original", "general_mask@0.7", where, "all", changed, changed - 0.1, changed + 0.1, 0.1, 0.2, 40)
+        for where, changed in ((REGION, 0.3), (ELSEWHERE, 0.1), (DIFFERENCE, 0.2))
+    ]
+    write_parquet(RunFiles(path).hidden, pd.DataFrame(rows, columns=list(HIDDEN_COLUMNS)))
+    seal_run(path)
+    app = open_page("comparison", run=path.name, tab="Attention")
+    assert "What hiding changes" in [heading.value for heading in app.subheader]
+    before = app.dataframe[-1].value
+    assert before["difference"].tolist() == ["+20.0% [+10.0%, +30.0%]"]
+
+    run_here("explain", {"run": path.name, "explainers": ["gradient"], "explained_faces": 4, "device": "cpu"})
+    app = open_page("comparison", run=path.name, tab="Attention", attention_view="What hiding changes")
+    assert not app.exception
+    pd.testing.assert_frame_equal(app.dataframe[-1].value, before)
 
 
 # Pictures

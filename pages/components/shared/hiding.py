@@ -1,21 +1,29 @@
-"""What a finished audit of classifiers found that no other page shows: what hiding a region changes."""
+"""The causal check that an audit of classifiers leaves: what hiding a region changes."""
 
 import streamlit as st
 
 from fairsal_core.results import hidden_in_words, read_hidden
-from fairsal_core.runs import Run
+from fairsal_core.runs import Run, RunFiles
 from fairsal_core.settings import with_titles
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
 
+TITLE = "What hiding changes"
 
-@in_one_sentence("What hiding changes")
-def hidden_section(run: Run) -> None:
+
+def has_hidden(run: Run) -> bool:
+    """Return whether a run left such a check; whether it can be read is said where it is shown."""
+    return RunFiles(run.path).hidden.is_file()
+
+
+@in_one_sentence(TITLE)
+def hidden_section(run: Run, title: str = TITLE) -> None:
     """Show how many decisions change when the region is hidden, by group; nothing for a run that hid none."""
     hidden = read_hidden(run.path)
     if hidden.empty:
         return
-    st.subheader("What hiding changes")
+    if title:
+        st.subheader(title)
     st.dataframe(
         with_titles(hidden_in_words(hidden)),
         hide_index=True,
