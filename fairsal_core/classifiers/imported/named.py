@@ -201,6 +201,10 @@ def read(library: Library, contents: Contents, said: Mapping[str, Any]) -> Readi
     count = outputs_of(library, architecture, arguments, found)
     labels = tuple(map(str, config.get("label_names") or config.get("labels") or ()))
     outputs, assumed, questions = said_of_outputs(count, labels if len(labels) == count else (), said)
+    if labels and len(labels) != count and not said.get("labels"):
+        assumed.append(
+            f"the {len(labels)} labels of {CONFIG_FILE} are not those of the {count} outputs (labels=A,B,...)"
+        )
     settings, taken = _preprocessing(library, contents, architecture)
     content = {
         "format": library.name,

@@ -138,6 +138,15 @@ def said_of_outputs(
 
     `positive` may be said as a label, and `target` finds its label.
     """
+    content, assumed, asked = _outputs_by_name(count, labels, said)
+    if said.get("reads") == "threshold" and said.get("threshold") in (None, ""):
+        asked = [*asked, "above which value of this quantity the answer is yes: threshold=NUMBER"]
+    return content, assumed, asked
+
+
+def _outputs_by_name(
+    count: int, labels: tuple[str, ...], said: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str], list[str]]:
     names = _split(said["labels"]) if said.get("labels") else labels
     content: dict[str, Any] = {"count": count, **({"labels": names} if names else {})}
     wanted, target = said.get("positive"), str(said.get("target", ""))

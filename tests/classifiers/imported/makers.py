@@ -41,13 +41,22 @@ def torchvision_folder(folder: Path, outputs: int = 2, **config: Any) -> Path:
     return write_weights(folder, network, {"architecture": SMALL, **config})
 
 
-def timm_folder(folder: Path, outputs: int = 2, channels: int = 3, **config: Any) -> Path:
+def timm_folder(
+    folder: Path, outputs: int = 2, channels: int = 3, side: int = 32, patch: int = 8, **config: Any
+) -> Path:
     import timm
 
     torch.manual_seed(0)
-    arguments = {"img_size": 32, "patch_size": 8, "depth": 1, "embed_dim": 32, "num_heads": 2, "in_chans": channels}
+    arguments = {
+        "img_size": side,
+        "patch_size": patch,
+        "depth": 1,
+        "embed_dim": 32,
+        "num_heads": 2,
+        "in_chans": channels,
+    }
     network = timm.create_model("vit_tiny_patch16_224", num_classes=outputs, **arguments)
-    fed = {"input_size": [channels, 32, 32], "crop_pct": 0.9, "mean": [0.4] * channels, "std": [0.2] * channels}
+    fed = {"input_size": [channels, side, side], "crop_pct": 0.9, "mean": [0.4] * channels, "std": [0.2] * channels}
     return write_weights(
         folder,
         network,

@@ -112,6 +112,41 @@ def test_one_output_is_a_sigmoid(tmp_path: Path) -> None:
     assert (outputs.reads, outputs.count) == ("sigmoid", 1)
 
 
+def test_an_age_is_a_yes_above_a_threshold_and_asks_for_one(tmp_path: Path) -> None:
+    folder = torchvision_folder(tmp_path / "model", outputs=1)
+    with pytest.raises(FairsalError, match="threshold=NUMBER"):
+        read_folder(folder, reads="threshold")
+    outputs = read_folder(folder, reads="threshold", threshold=40).outputs
+    assert (outputs.threshold, outputs.reverse) == (40, False)
+    assert read_folder(folder, reads="threshold", threshold=40, reverse=True).outputs.reverse
+    assert checked(folder, tmp_path, reads="threshold", threshold=40, resize=64, crop=64)["logits_error"] <= 1e-5
+
+
+def test_labels_of_another_number_of_classes_are_left_aside_and_that_is_said(tmp_path: Path) -> None:
+    folder = torchvision_folder(tmp_path / "model", label_names=["young", "middle", "old"])
+    manifest = read_folder(folder)
+    assert manifest.outputs.labels == () and any("3 labels" in each for each in manifest.assumed)
+    assert read_folder(folder, labels="young,old").outputs.labels == ("young", "old")
+    with pytest.raises(FairsalError, match="3 labels"):
+        read_folder(folder, labels="young,middle,old")
+
+
+def test_a_network_gets_512_pixels_where_it_wants_them(tmp_path: Path) -> None:
+    folder = torchvision_folder(tmp_path / "model")
+    assert read_folder(folder, resize=512, crop=512).preprocessing.size == (512, 512)
+    about = checked(folder, tmp_path, resize=512, crop=512)
+    assert about["logits_error"] <= 1e-5 and about["gradient"]
+
+
+@needs("timm")
+def test_a_transformer_of_512_pixels_gets_them_and_fewer_are_one_sentence(tmp_path: Path) -> None:
+    folder = timm_folder(tmp_path / "model", side=512, patch=64)
+    assert read_folder(folder).preprocessing.size == (512, 512)
+    assert checked(folder, tmp_path)["gradient"]
+    with pytest.raises(FairsalError, match="512"):
+        checked(folder, tmp_path, resize=128, crop=128)
+
+
 @needs("timm")
 def test_a_folder_of_timm_is_its_own(tmp_path: Path) -> None:
     folder = timm_folder(tmp_path / "model")
