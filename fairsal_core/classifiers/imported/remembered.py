@@ -55,8 +55,9 @@ class Seen:
         shares = weights / weights.sum(axis=1, keepdims=True)
         mean = shares @ means
         ratio = np.maximum(shares @ squares - mean**2, _TINY) / kept_variance
-        divergence: NDArray[np.float64] = ((mean - kept_mean) ** 2 / kept_variance + ratio - 1 - np.log(ratio)) / 2
-        return divergence.mean(axis=1)
+        divergence = ((mean - kept_mean) ** 2 / kept_variance + ratio - 1 - np.log(ratio)) / 2
+        misfit: NDArray[np.float64] = divergence.mean(axis=1)
+        return misfit
 
 
 @contextmanager

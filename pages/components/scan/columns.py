@@ -1,6 +1,6 @@
 """Errors by column: one line a family of attributes, opened by choosing it; the faces behind it, and what to do next."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from pages.components.shared.links import link_choice
 from pages.components.shared.table_download import offer_table
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
+
+if TYPE_CHECKING:
+    from streamlit.elements.arrow import DataframeStateInput
 
 _OPENED = "opened"  # in the link: an attribute of the line that is opened
 _SIGNS = {DIFFERS: "● differs", ALIKE: f"✓ {ALIKE}", CANNOT_SAY: "○ cannot say"}
@@ -66,7 +69,7 @@ def columns_section(view: View) -> None:
     _opened(view, families[rows[0]])
 
 
-def _linked(families: list[pd.DataFrame]) -> dict[str, Any] | None:
+def _linked(families: list[pd.DataFrame]) -> "DataframeStateInput | None":
     """Return the line to open: the one with the attribute that the link names."""
     asked = st.query_params.get(_OPENED)
     rows = [row for row, family in enumerate(families) if asked in family["attribute"].tolist()]

@@ -44,7 +44,7 @@ def write_into_link(key: str, chosen: Sequence[str]) -> None:
         st.query_params.pop(key, None)
 
 
-def keep_among(key: str, options: Collection[str]) -> None:
+def keep_among(key: str, options: Collection[object]) -> None:
     """Let go of what a widget holds that is no option any more, such as a column of another set; call it before the widget."""
     held = st.session_state.get(key)
     if isinstance(held, list):
