@@ -18,7 +18,7 @@ STAGES: Mapping[str, int] = {
     "scores": 2,
     "classifiers": 1,
     "mitigated": 1,
-    "relevance": 1,
+    "relevance": 2,
     "shards": 1,
     "attribution": 1,
     "results": 4,
