@@ -1,6 +1,7 @@
 """A tiny output of each stage, in numbers that are the same on every machine but for rounding."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -191,6 +192,18 @@ def _explained(faces: FaceDataset, method: str) -> Numbers:
     return {"maps": _described(maps), "peaks": [float(value) for value in numbers["peak"]]}
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The smallest steps of a method are a matter of rounding, and so of how a sum is shared out, as they are of bf16."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@_one_thread()
 def _mitigated(faces: FaceDataset, method: str) -> Numbers:
     choice = MethodChoice(method=method, settings=_ONE_CANDIDATE.get(method, {}))  # type: ignore[arg-type]
     train, test = faces.in_split("train"), faces.in_split("val")
