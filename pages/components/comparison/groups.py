@@ -15,7 +15,6 @@ from fairsal_core.runs import is_example
 from fairsal_core.scan import (
     AS_THEY_ARE,
     FEWEST_IN_GROUP,
-    VIEWS,
     Decided,
     GroupChanges,
     Groups,
@@ -33,7 +32,7 @@ from pages.components.comparison.desk import Desk, Entry
 from pages.components.comparison.interval_bars import NO_BAR
 from pages.components.comparison.stored import Source, predictions_of
 from pages.components.shared.data import get_labels
-from pages.components.shared.group_tables import VIEW_TITLES, rates_table, spreads_table
+from pages.components.shared.group_tables import choose_view, rates_table, spreads_table
 from pages.components.shared.links import begin_with_linked, keep_among, write_into_link
 from pages.components.shared.table_download import offer_table
 from pages.components.shared.told import in_one_sentence
@@ -162,19 +161,10 @@ def groups_section(desk: Desk) -> None:
     with left:
         protected = _choose(options, desk.audit.confounder)
     with right:
-        view = st.segmented_control(
-            "Weights",
-            VIEWS,
-            default=AS_THEY_ARE,
-            required=True,
-            key="group_view",
-            bind="query-params",
-            format_func=VIEW_TITLES.__getitem__,
-            help="Selection rate and accuracy depend on how common the target is in a group: as among the test faces, or alike.",
-        )
+        view = choose_view()
     if lacking:
         st.caption(plain(lacking))
-    grouped = Grouped(desk, protected, faces, str(view))
+    grouped = Grouped(desk, protected, faces, view)
     _tell_worst(grouped)
     cells = grouped.cells
     if len(cells):

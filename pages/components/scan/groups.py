@@ -4,15 +4,13 @@ import streamlit as st
 
 from fairsal_core.metrics import LEAST_SHARE
 from fairsal_core.scan import (
-    AS_THEY_ARE,
     FEWEST_IN_GROUP,
-    VIEWS,
     KeptGroups,
     groups_of,
     keep_groups,
 )
 from pages.components.scan.view import View
-from pages.components.shared.group_tables import VIEW_TITLES, rates_table, spreads_table
+from pages.components.shared.group_tables import choose_view, rates_table, spreads_table
 from pages.components.shared.table_download import offer_table
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
@@ -35,19 +33,11 @@ def groups_section(view: View) -> None:
             bind="query-params",
         )
     with right:
-        seen = st.segmented_control(
-            "Weights",
-            VIEWS,
-            default=AS_THEY_ARE,
-            required=True,
-            key="group_view",
-            bind="query-params",
-            format_func=lambda each: VIEW_TITLES[each],
-        )
+        seen = choose_view()
     if not protected:
         st.info("Choose one attribute or more to see every rate by group.")
         return
-    groups = groups_of(view.judged, view.faces, protected, str(seen))
+    groups = groups_of(view.judged, view.faces, protected, seen)
     st.dataframe(
         rates_table(groups.table).assign(faces=groups.sizes).sort_index(),
         width="stretch",

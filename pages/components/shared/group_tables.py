@@ -1,12 +1,29 @@
-"""Rates by group as tables to read."""
+"""Rates by group: how they are weighed, and as tables to read."""
 
 import pandas as pd
+import streamlit as st
 
 from fairsal_core.metrics import GROUP_RATES
-from fairsal_core.scan import AS_THEY_ARE, EQUAL, IMPACT_RATIO, Groups
+from fairsal_core.scan import AS_THEY_ARE, EQUAL, IMPACT_RATIO, VIEWS, Groups
 
 CANNOT_SAY = "cannot say"
-VIEW_TITLES = {AS_THEY_ARE: "as the faces are", EQUAL: "both labels weigh the same"}
+_VIEW_TITLES = {AS_THEY_ARE: "as the faces are", EQUAL: "both labels weigh the same"}
+
+
+def choose_view() -> str:
+    """Show the choice of how a group's labels are weighed, which the link holds, and return it: one of VIEWS."""
+    return str(
+        st.segmented_control(
+            "Weights",
+            VIEWS,
+            default=AS_THEY_ARE,
+            required=True,
+            key="group_view",
+            bind="query-params",
+            format_func=_VIEW_TITLES.__getitem__,
+            help="Selection rate and accuracy depend on how common the target is in a group: as among the test faces, or alike.",
+        )
+    )
 
 
 def rates_table(table: pd.DataFrame, sign: str = "") -> pd.DataFrame:
