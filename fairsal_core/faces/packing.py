@@ -1,6 +1,6 @@
 """Packing: decode every image once into memory-mapped arrays, so that training reads pixels at memory speed.
 
-A set of up to `SHARD` faces is one file. Of a larger one what is wanted is packed when it is wanted (`on_demand`).
+A set of up to `PACKED_WHOLE` faces is one file. Of a larger one what is wanted is packed when it is wanted (`on_demand`).
 """
 
 from collections.abc import Container
@@ -26,7 +26,7 @@ from fairsal_core.manifests import read_manifest
 from fairsal_core.progress import Progress, silent
 
 IMAGE_SIZE = 128
-SHARD = 16_384  # faces: 805 MB
+PACKED_WHOLE = 8_192  # faces: 403 MB, some five seconds of two cores
 
 
 def pack(faces: FaceDataset, cache: Path, image_size: int = IMAGE_SIZE, progress: Progress = silent) -> FaceDataset:
@@ -49,7 +49,7 @@ def pack(faces: FaceDataset, cache: Path, image_size: int = IMAGE_SIZE, progress
     Returns
     -------
     FaceDataset
-        With `packed` and `rows` set, and without the faces whose file did not decode. A set of more than `SHARD` faces keeps
+        With `packed` and `rows` set, and without the faces whose file did not decode. A set of more than `PACKED_WHOLE` faces keeps
         them all: its pictures are packed when they are read, and `readable` leaves out what does not decode.
 
     Raises
@@ -58,7 +58,7 @@ def pack(faces: FaceDataset, cache: Path, image_size: int = IMAGE_SIZE, progress
         If not one image decodes.
     """
     faces = stamped(faces)
-    if len(faces) > SHARD:
+    if len(faces) > PACKED_WHOLE:
         wanted = OnDemand(faces, packed_folder(faces, cache, image_size), image_size, progress)
         return replace(faces, packed=wanted, digests=None, rows=np.arange(len(faces)))
     packed, digests, undecodable = packed_files(faces, packed_folder(faces, cache, image_size), image_size, progress)
@@ -130,13 +130,13 @@ def _leave_out(faces: FaceDataset, undecodable: Container[str]) -> FaceDataset:
 def undecodable_files(faces: FaceDataset, cache: Path, image_size: int = IMAGE_SIZE) -> dict[str, str]:
     """Return file name and reason for each image that packing left out, as far as it went; `faces` as given to `pack`."""
     folder = packed_folder(faces, cache, image_size)
-    if len(faces) > SHARD:
+    if len(faces) > PACKED_WHOLE:
         return OnDemand(faces, folder, image_size).reasons()
     return dict((read_manifest(folder) or {"undecodable": {}})["undecodable"])
 
 
 def packed_folder(faces: FaceDataset, cache: Path, image_size: int = IMAGE_SIZE) -> Path:
     """Return the folder that these faces, a whole set, are packed in, or would be."""
-    if len(faces) > SHARD:
+    if len(faces) > PACKED_WHOLE:
         return parts_folder(faces, cache, image_size)
     return cache / f"{faces.name}-{files_key(faces, image_size)}"

@@ -45,14 +45,14 @@ CPU = torch.device("cpu")
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
     """Names of the files decoded; sets of more than four faces are large."""
     names = spy_on_decoding(monkeypatch)
-    monkeypatch.setattr(packing, "SHARD", 4)
+    monkeypatch.setattr(packing, "PACKED_WHOLE", 4)
     return names
 
 
 def packed_whole(faces: FaceDataset, cache: Path, monkeypatch: pytest.MonkeyPatch) -> FaceDataset:
     """Return the faces packed as a small set is: all of them, in one file."""
     with monkeypatch.context() as patch:
-        patch.setattr(packing, "SHARD", 10**6)
+        patch.setattr(packing, "PACKED_WHOLE", 10**6)
         return pack(faces, cache)
 
 
