@@ -42,6 +42,13 @@ class Correction(nn.Module, ABC):
     def correct(self, activations: Tensor) -> Tensor:
         """Return the corrected activations."""
 
+    @abstractmethod
+    def of_means(self) -> tuple[Tensor, Tensor] | None:
+        """Return A (C, C) and b (C,) with m(a') = A m(a) + b, or None where there are none.
+
+        A linear layer that sees nothing of the activations but m(a) can take the correction into its weights.
+        """
+
 
 class Shift(Correction):
     """a' = a + (level - m(a) . v) v: afterwards m(a') . v is `level` for every image (Anders et al. 2022, eq. 4).
@@ -66,6 +73,11 @@ class Shift(Correction):
         presence = mean_activation(activations) @ self.direction
         return activations + everywhere(torch.outer(self.level - presence, self.direction), activations)
 
+    def of_means(self) -> tuple[Tensor, Tensor] | None:
+        """Return A = 1 - v v^T and b = level v."""
+        identity = torch.eye(len(self.direction), dtype=self.direction.dtype, device=self.direction.device)
+        return identity - torch.outer(self.direction, self.direction), self.level * self.direction
+
 
 class GatedShift(Shift):
     """`Shift` for the images whose concept is detected, m(a) . v > `threshold`; the others pass untouched."""
@@ -79,6 +91,9 @@ class GatedShift(Shift):
     def correct(self, activations: Tensor) -> Tensor:
         detected = mean_activation(activations) @ self.direction > self.threshold
         return torch.where(everywhere(detected[:, None], activations), super().correct(activations), activations)
+
+    def of_means(self) -> None:
+        """Return None: what becomes of a mean depends on whether the concept is detected."""
 
 
 class Erasure(Correction):
@@ -103,6 +118,11 @@ class Erasure(Correction):
     def correct(self, activations: Tensor) -> Tensor:
         centred = mean_activation(activations) - self.mean
         return activations - everywhere(centred @ self.projection.T, activations)
+
+    def of_means(self) -> tuple[Tensor, Tensor]:
+        """Return A = 1 - P and b = P mean."""
+        identity = torch.eye(len(self.mean), dtype=self.mean.dtype, device=self.mean.device)
+        return identity - self.projection, self.projection @ self.mean
 
 
 class Decision(nn.Identity):

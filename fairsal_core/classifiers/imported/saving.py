@@ -5,9 +5,9 @@ import shutil
 import uuid
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from fairsal_core.classifiers.corrections import Corrected, Decision, describe, remove
+from fairsal_core.classifiers.corrections import Corrected, Correction, Decision, describe, remove
 from fairsal_core.classifiers.imported.adapter import Adapter
 from fairsal_core.classifiers.imported.manifest import Manifest, Rules
 from fairsal_core.classifiers.imported.registry import SOURCES
@@ -22,8 +22,9 @@ _GRAPH = "onnx"
 def store_mitigated(classifier: nn.Module, parent: Manifest, method: str) -> Manifest:
     """Store what a mitigation method made of an imported classifier.
 
-    Thresholds become rules of the manifest. Weights are saved as they came; where a method put modules between the layers, which no
-    library's own class has, the whole network is written as an ONNX graph.
+    Thresholds become rules of the manifest. Weights are saved as they came; what a method put between the layers goes into the
+    weights of a linear layer behind it where that is the same. Else, since no library's own class has it, the whole network is
+    written as an ONNX graph.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ def store_mitigated(classifier: nn.Module, parent: Manifest, method: str) -> Man
     if not isinstance(classifier, Adapter):
         raise FairsalError("Only what was made of an imported classifier is stored beside it.")
     bare, rules = _without_rules(classifier)
+    bare = _in_the_weights(bare) or bare
     kind = _GRAPH if describe(bare) else parent.format
     weights = f"{safe_name(method)}.onnx" if kind != parent.format else parent.weights
     changes = {
@@ -87,12 +89,51 @@ def _without_rules(classifier: Adapter) -> tuple[Adapter, Rules | None]:
     return bare, rules
 
 
-@torch.inference_mode()
+def _in_the_weights(classifier: Adapter) -> Adapter | None:
+    """Return a copy whose only correction is part of a linear layer's weights, if one gives the same logits so; else None."""
+    places = {layer for layer, module in classifier.named_modules() if isinstance(module, Corrected)}
+    if len(places) != 1:
+        return None
+    (place,) = places
+    corrected = classifier.get_submodule(place)
+    assert isinstance(corrected, Corrected)
+    correction = corrected[-1]
+    affine = correction.of_means() if isinstance(correction, Correction) and len(corrected) == 2 else None
+    if affine is None:
+        return None
+    width = len(affine[1])
+    for name, module in classifier.named_modules():
+        if isinstance(module, nn.Linear) and module.in_features == width and not name.startswith(f"{place}."):
+            folded = copy.deepcopy(classifier)
+            remove(folded, place)
+            layer = folded.get_submodule(name)
+            assert isinstance(layer, nn.Linear)
+            _take_in(layer, *affine)
+            if _difference(classifier, folded) <= _TOLERANCE:
+                return folded
+    return None
+
+
+@torch.no_grad()
+def _take_in(layer: nn.Linear, matrix: Tensor, offset: Tensor) -> None:
+    """Have a linear layer see A x + b instead of x: W (A x + b) + c = (W A) x + (c + W b)."""
+    weight, matrix, offset = layer.weight.double(), matrix.double(), offset.double()
+    bias = torch.zeros(len(weight), dtype=torch.float64) if layer.bias is None else layer.bias.double()
+    layer.weight.copy_(weight @ matrix)
+    layer.bias = nn.Parameter((bias + weight @ offset).to(layer.weight.dtype))
+
+
 def _compare(made: Adapter, written: Adapter) -> None:
-    frames = torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    wanted, got = made.cpu()(frames), written(frames)
-    difference = float((wanted - got).abs().max())
-    if not difference <= _TOLERANCE * max(1.0, float(wanted.abs().max())):
+    difference = _difference(made, written)
+    if not difference <= _TOLERANCE:
         raise FairsalError(
-            f"What was written of the mitigated classifier gives other logits, by up to {difference:.2g}."
+            f"What was written of the mitigated classifier gives other logits, by up to {difference:.2g} of the largest."
         )
+
+
+@torch.inference_mode()
+def _difference(made: Adapter, other: Adapter) -> float:
+    """Return by how much the logits of two classifiers differ at most, as a share of the largest, or of 1 where that is less."""
+    frames = torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    wanted, got = made.cpu()(frames), other.cpu()(frames)
+    return float((wanted - got).abs().max()) / max(1.0, float(wanted.abs().max()))

@@ -1,5 +1,6 @@
 """Mitigated classifiers from elsewhere, back in their source's own format."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from fairsal_core.classifiers import (
     predict_scores,
     stored_classifiers,
 )
-from fairsal_core.classifiers.corrections import Decision
+from fairsal_core.classifiers.corrections import Decision, Erasure, GatedShift, Shift
 from fairsal_core.classifiers.imported import saving
 from fairsal_core.classifiers.imported.adapter import Adapter
 from fairsal_core.classifiers.imported.saving import store_mitigated
@@ -74,6 +75,37 @@ def test_thresholds_become_rules_of_the_manifest(tmp_path: Path) -> None:
     assert decisions(back, scores, groups).tolist() == decisions(classifier, scores, groups).tolist()
     assert made.rules is not None and made.digest != classifier.digest
     assert all("Corrected" not in type(module).__name__ for module in back.modules())
+
+
+@pytest.mark.usefixtures("home")
+def test_an_erasure_before_the_output_goes_into_its_weights(tmp_path: Path) -> None:
+    classifier = stored(torchvision_folder(tmp_path / "net"), resize=64, crop=64)
+    before = predict_scores(classifier, IMAGES)
+    width = classifier.network.fc.in_features  # type: ignore[union-attr]
+    direction = torch.nn.functional.normalize(torch.randn(width, generator=torch.Generator().manual_seed(1)), dim=0)
+    correction = Erasure(50 * torch.outer(direction, direction), torch.ones(width))
+    insert(classifier, "network.conv5", correction)
+    wanted = predict_scores(classifier, IMAGES)
+    assert np.abs(wanted - before).max() > 0.01
+    made = store_mitigated(classifier, classifier.manifest, "leace")
+    assert made.format == "torchvision" and made.weights == "model.safetensors"
+    np.testing.assert_allclose(predict_scores(load_stored(made.digest), IMAGES), wanted, atol=1e-5)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_shift_takes_its_level_along_and_a_gated_one_is_in_no_weights(tmp_path: Path) -> None:
+    classifier = stored(torchvision_folder(tmp_path / "net"), resize=64, crop=64)
+    width = classifier.network.fc.in_features  # type: ignore[union-attr]
+    direction = torch.nn.functional.normalize(torch.randn(width, generator=torch.Generator().manual_seed(2)), dim=0)
+    shifted, gated = copy.deepcopy(classifier), copy.deepcopy(classifier)
+    insert(shifted, "network.conv5", Shift(direction, torch.tensor(3.0)))
+    folded = saving._in_the_weights(shifted)
+    assert folded is not None
+    np.testing.assert_allclose(predict_scores(folded, IMAGES), predict_scores(shifted, IMAGES), atol=1e-5)
+    insert(gated, "network.conv5", GatedShift(direction, torch.tensor(3.0), torch.tensor(0.0)))
+    assert saving._in_the_weights(gated) is None
+    insert(classifier, "network.stage2", Erasure(torch.eye(48), torch.zeros(48)))
+    assert saving._in_the_weights(classifier) is None  # much lies between it and any linear layer
 
 
 @pytest.mark.usefixtures("home")
