@@ -19,6 +19,7 @@ from fairsal_core.classifiers import Subject, decisions, has_thresholds
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.auditing import BroughtAudit, describe_audit, judged_models, keep_brought, plan_brought
+from fairsal_core.experiments.data_audit import audit_faces_read
 from fairsal_core.experiments.explaining import Explaining, explaining_steps
 from fairsal_core.experiments.maps import make_treatment, maps_stage
 from fairsal_core.experiments.regions import find_regions, quality_stage
@@ -74,8 +75,12 @@ def audit_subjects(config: Any, run: Path, progress: JobProgress, engine: Engine
     if doubled := set(plan.models) & {subject.name for subject in subjects}:
         raise FairsalError(f"'{doubled.pop()}' is both a classifier and a model in a table: rename the table.")
     work = _Work(plan, config, subjects, RunFiles(run), device, progress, engine)
-    scoring = [Step(f"scores of {each.name}", lambda: 1.0, partial(_score, work, each)) for each in subjects]
-    run_steps([Step("region map", lambda: 1.0, partial(_find_hidings, work)), *scoring], progress, share=0.6)
+    if engine is None:  # else the pictures are read elsewhere, and may be more than one machine should look at
+        audit_faces_read(plan.test, config.data, config.target, config.confounder, work.files.data_audit, progress)
+    scoring = [
+        Step(f"scores of {each.name}", lambda: 1.0, partial(_score, work, each), ("scores",)) for each in subjects
+    ]
+    run_steps([Step("region map", lambda: 1.0, partial(_find_hidings, work), ("maps",)), *scoring], progress, share=0.6)
     if config.attention.explainers:
         run_steps(_explaining(work), progress, share=0.3)
     progress.stage("results", share=1.0)

@@ -268,7 +268,12 @@ def _check_labels(
 def explaining_steps(explaining: Explaining, progress: JobProgress) -> list[Step]:
     """Return the steps that explain with every explainer asked for, one a step."""
     return [
-        Step(f"explain with {choice.name}", lambda: 1.0, partial(_explain, explaining, choice, progress))
+        Step(
+            f"explain with {choice.name}",
+            lambda: 1.0,
+            partial(_explain, explaining, choice, progress),
+            ("explaining", choice.name),
+        )
         for choice in explaining.settings.explainers
     ]
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fairsal_core.classifiers import Subject, may_stack, stored_subject
 from fairsal_core.device import pick_device
+from fairsal_core.experiments.data_audit import audit_faces_read
 from fairsal_core.experiments.experiment import Experiment, Judged
 from fairsal_core.experiments.explaining import Explaining, explaining_steps
 from fairsal_core.experiments.judging import HeldOut, judge
@@ -22,6 +23,7 @@ from fairsal_core.experiments.planning import (
     Plan,
     Variant,
     describe_subsets,
+    faces_read,
     faces_to_learn_from,
     images_trained,
     mitigation_split,
@@ -52,9 +54,10 @@ def run_job(config: dict[str, Any], run: Path, progress: JobProgress) -> None:
 def run_experiment(config: ExperimentConfig, run: Path, progress: JobProgress) -> None:
     """Train and evaluate every variant for every seed, and write the results into the run directory.
 
-    Writes `versions.json`, `subsets.json`, `region_quality.json`, `mitigation.json`, `weights/VARIANT-seedN.safetensors`,
-    `mean_map.npy`, `attention/` and `attention.parquet`, `predictions.parquet`, the same of the other held-out split as
-    `validation.parquet` if there are quantiles or mitigation methods to choose between, and, last, `results.parquet`.
+    Writes `versions.json`, `subsets.json`, `data_audit.json`, `region_quality.json`, `mitigation.json`,
+    `weights/VARIANT-seedN.safetensors`, `mean_map.npy`, `attention/` and `attention.parquet`, `predictions.parquet`, the same of
+    the other held-out split as `validation.parquet` if there are quantiles or mitigation methods to choose between, and, last,
+    `results.parquet`.
     """
     device = pick_device(config.device)
     progress.stage("faces", share=_FACES_SHARE)
@@ -62,6 +65,8 @@ def run_experiment(config: ExperimentConfig, run: Path, progress: JobProgress) -
     plan, files = experiment.plan, experiment.files
     write_json(files.versions, provenance(plan, device))
     write_json(files.subsets, describe_subsets(plan))
+    read = faces_read(plan)
+    audit_faces_read(read, config.data, config.target, config.confounder, files.data_audit, progress)
 
     explaining = _EXPLAINING_SHARE if config.attention.explainers else 0.0
     images = images_trained(config, plan.variants)
@@ -98,7 +103,7 @@ def experiment_steps(experiment: Experiment, work: Work, begins: Callable[[], No
     regions = _REGION_WORK * config.regions.images * config.regions.epochs if needs_regions(config, plan.faces) else 0.0
     method = _work_of_method(plan)
     at_once = may_stack(config.training, experiment.device) and len(config.seeds) > 1
-    steps = [Step("region classifier", lambda: regions, experiment.find_regions)]
+    steps = [Step("region classifier", lambda: regions, experiment.find_regions, ("regions",))]
     if at_once:
         steps += [_map_step(experiment, seed) for seed in config.seeds]
         for variant in with_training(plan.variants):
@@ -109,11 +114,11 @@ def experiment_steps(experiment: Experiment, work: Work, begins: Callable[[], No
         for variant in plan.variants:
             left = partial(_left, work, seed, variant)
             do = partial(_train_and_judge, experiment, variant, seed, begins)
-            steps.append(Step(f"{variant.name}, seed {seed}", left, do))
+            steps.append(Step(f"{variant.name}, seed {seed}", left, do, ("training", variant.name)))
     for seed in config.seeds:
         for choice in config.mitigation:
             do = partial(_mitigate_and_judge, experiment, choice, seed)
-            steps.append(Step(f"{choice.name}, seed {seed}", lambda: method, do))
+            steps.append(Step(f"{choice.name}, seed {seed}", lambda: method, do, ("method", choice.name)))
     return steps
 
 
@@ -146,7 +151,7 @@ def _work_of_method(plan: Plan) -> float:
 def _map_step(experiment: Experiment, seed: int) -> Step:
     config = experiment.plan.config
     work = _MAP_WORK * config.counts.total if config.schemes else 0.0
-    return Step(f"attribution maps, seed {seed}", lambda: work, partial(experiment.map_subset, seed))
+    return Step(f"attribution maps, seed {seed}", lambda: work, partial(experiment.map_subset, seed), ("maps",))
 
 
 def _at_once_steps(experiment: Experiment, variant: Variant, work: Work) -> list[Step]:
@@ -166,7 +171,12 @@ def _at_once_steps(experiment: Experiment, variant: Variant, work: Work) -> list
 
     return [
         Step(f"{variant.name}: how seeds train faster", lambda: 0.0, choose),
-        Step(f"{variant.name}, all seeds", lambda: sum(own.values()) if chosen else 0.0, train),
+        Step(
+            f"{variant.name}, all seeds",
+            lambda: sum(own.values()) if chosen else 0.0,
+            train,
+            ("training", variant.name),
+        ),
     ]
 
 

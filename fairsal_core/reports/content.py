@@ -207,13 +207,30 @@ def data_notes(filed: Filed) -> list[str]:
     return [*filed.subsets.get("notes", ()), *left_out]
 
 
-def data_audit(filed: Filed) -> str:
-    """Return what the last data audit of these faces found, or how to make one; nothing for drawn faces without."""
+def data_audits(filed: Filed) -> dict[str, str]:
+    """Return what data audits found, title -> paragraph: of the faces that the run read, and the last of the whole set.
+
+    Of a run that made none, as of predictions alone, how to make one is said, but not of drawn faces.
+    """
     root = demo_folder() if filed.config.data == DEMO else Path(filed.config.data)
-    about = kept_audit(root)
-    if about is not None:
-        return audit_sentence(about)
-    return "" if filed.config.data == DEMO else "None was made; fairsal data audit makes one."
+    of_set = kept_audit(root)
+    said = {
+        "Data audit of the faces read": _audit_of_run(filed.run.path),
+        "Data audit of the whole set": audit_sentence(of_set) if of_set else "",
+    }
+    found = {title: sentences for title, sentences in said.items() if sentences}
+    if found or filed.config.data == DEMO:
+        return found
+    return {"Data audit": "None was made; fairsal data audit makes one."}
+
+
+def _audit_of_run(run: Path) -> str:
+    try:
+        return audit_sentence(read_content(run, RunFiles(run).data_audit))
+    except FileNotFoundError:
+        return ""
+    except (AttributeError, KeyError, TypeError, ValueError):  # it may be anyone's
+        return "What the run says of it cannot be read."
 
 
 def subset_table(filed: Filed) -> pd.DataFrame:

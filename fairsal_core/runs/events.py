@@ -107,10 +107,19 @@ class JobProgress:
         self._reached = 0.0
         self._begin("", 0.0, 1.0)
 
-    def stage(self, name: str, share: float) -> None:
-        """Begin a stage which is a `share` (0 to 1) of the whole job; it follows where the one before was to end."""
-        begins = 0.0 if not self._name else self._ends
+    @property
+    def ends(self) -> float:
+        """How much of the whole job is done when the stage is, 0 to 1."""
+        return self._ends if self._name else 0.0
+
+    def stage(self, name: str, share: float, after: Callable[[float], float] | None = None) -> None:
+        """Begin a stage which is a `share` (0 to 1) of the whole job; it follows where the one before was to end.
+
+        `after` tells how many seconds the rest of the job takes if this stage takes so many; by default as many for its share.
+        """
+        begins = self.ends
         self._begin(name, begins, min(begins + share, 1.0))
+        self._after = after
         self._say(Event(time.time(), name, begins), important=True)
 
     def __call__(self, done: float, total: float, message: str = "", **numbers: SupportsFloat) -> None:
@@ -150,6 +159,7 @@ class JobProgress:
         self._eta = Eta()
         self._started = time.monotonic()
         self._complete = False
+        self._after: Callable[[float], float] | None = None
 
     def _advance(self, fraction: float) -> float:
         """Return the fraction, or the largest so far: a stage of two loops counts from nothing twice."""
@@ -157,7 +167,7 @@ class JobProgress:
         return self._reached
 
     def _remaining(self, local: float) -> float | None:
-        """Return the seconds left for the job, at this stage's pace.
+        """Return the seconds left for the job, at this stage's pace and what is known of those after it.
 
         Not at the pace since the start: stages whose results are reused take no time, and would promise too much.
         """
@@ -166,7 +176,8 @@ class JobProgress:
         if in_stage is None or width <= 0:
             return None
         whole_stage = time.monotonic() - self._started + in_stage
-        return in_stage + whole_stage * (1 - self._ends) / width
+        rest = self._after(whole_stage) if self._after else whole_stage * (1 - self._ends) / width
+        return in_stage + rest
 
     def _say(self, event: Event, important: bool) -> None:
         self._record(event, important or bool(event.numbers))

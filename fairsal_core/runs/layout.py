@@ -97,6 +97,11 @@ class RunFiles:
         return self.folder / "subsets.json"
 
     @property
+    def data_audit(self) -> Path:
+        """What was found in the faces that the run reads, before anything was trained or judged."""
+        return self.folder / "data_audit.json"
+
+    @property
     def mean_map(self) -> Path:
         return self.folder / "mean_map.npy"
 

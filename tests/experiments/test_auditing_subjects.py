@@ -176,6 +176,7 @@ def test_variants_of_a_run_are_audited(home: Path, drawn_folder: Path, run: str)
     assert [one.about["explainer"] for one in list_attention(path)] == ["lrp", "gradient"]
     report = write_report(done, home / "report", faces=False).html.read_text(encoding="utf-8")
     assert "What hiding changes" in report
+    assert "Data audit of the faces read" in report
     assert f"three_conv, {run}:original" in report
 
 

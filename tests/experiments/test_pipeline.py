@@ -124,7 +124,7 @@ def test_the_files_of_a_run(done: Done) -> None:
     assert names == sorted(
         [
             *("mean_map.npy", "predictions.parquet", "region_quality.json", "results.parquet", "subsets.json"),
-            "versions.json",
+            *("data_audit.json", "versions.json"),
             *weights,
         ]
     )

@@ -451,6 +451,18 @@ def test_the_data_card_says_how_the_faces_were_read_and_what_an_audit_found(make
     )
     assert "Faces of each group in train, val, test: Male yes 10 / 3 / 2." in after
     assert "Goes with Male most: Smiling φ = -0.50." in after
+    write_json(run.path / "data_audit.json", {**about, "made": "2026-11-29", "faces": 24})
+    seal_run(run.path)
+    write_report(run, tmp_path / "both", faces=False)
+    both = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
+    assert "<dt>Data audit of the faces read</dt><dd>Of 24 faces on 2026-11-29: unreadable pictures 1" in both
+    assert "<dt>Data audit of the whole set</dt><dd>Of 40 faces" in both
+    write_json(run.path / "data_audit.json", ["anyone's"])
+    seal_run(run.path)
+    write_report(run, tmp_path / "foreign", faces=False)
+    assert "What the run says of it cannot be read." in (tmp_path / "foreign" / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_groups_of_the_readers_choice_are_in_the_report_and_its_twin(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,47 @@ def test_a_pipeline_without_work_still_does_its_steps() -> None:
     run_steps([Step(name, lambda: 0.0, note(name)) for name in "ab"], JobProgress(show=events.append), share=0.8)
     assert done == ["a", "b"]
     assert [event.fraction for event in events] == [0.0, 0.0]
+
+
+def test_the_time_left_is_told_by_what_each_kind_of_step_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline of two seeds, each a training of 10 s and two methods of 40 s and 4 s, all thought to be the same work."""
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    seconds = {"training": 10.0, "slow": 40.0, "quick": 4.0}
+    events: list[Event] = []
+    progress = JobProgress(show=events.append)
+
+    def do(name: str) -> None:
+        for part in (1, 2):
+            now[0] += seconds[name] / 2
+            progress(part, 2, f"{name}, {part}")
+
+    steps = [
+        Step(name, lambda: 1.0, partial(do, name), kind)
+        for kind in (("training",), ("training",), ("method", "slow"), ("method", "quick")) * 2
+        for name in kind[-1:]
+    ]
+    run_steps(steps, progress, share=1.0)
+    told = [event.eta_seconds for event in events if event.message.endswith("1")]
+    assert told[0] == pytest.approx(5 + 7 * 10)  # all that is known is this training
+    assert told[2] == pytest.approx(20 + 40 + 2 * 10 + 40 + 40)  # another method is expected to take as long
+    assert told[3] == pytest.approx(2 + 2 * 10 + 40 + 4)
+    assert told[5] == pytest.approx(5 + 40 + 4)
+
+
+def test_what_was_there_already_tells_nothing_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    events: list[Event] = []
+    progress = JobProgress(show=events.append)
+
+    def train() -> None:
+        now[0] += 5
+        progress(1, 2, "half")
+        now[0] += 5
+
+    reused = [Step("reused", lambda: 1.0, lambda: None, ("training",)) for _ in range(2)]
+    trained = [Step("trained", lambda: 1.0, train, ("training",)) for _ in range(2)]
+    run_steps([*reused, *trained], progress, share=0.8)
+    first = next(event for event in events if event.message == "half")
+    assert first.eta_seconds == pytest.approx(5 + 10 + 20 * 0.2 / 0.8)
