@@ -37,6 +37,13 @@ def _torchvision(name: str, **options: Any) -> nn.Module:
     return network
 
 
+def _torchvision_swin() -> nn.Module:
+    from torchvision.models import SwinTransformer
+
+    network: nn.Module = SwinTransformer([4, 4], 12, [2, 1], [2, 2], [4, 4], num_classes=2)
+    return network
+
+
 def _timm(name: str, **options: Any) -> nn.Module:
     timm = pytest.importorskip("timm", reason="timm, an extra, is not installed")
     network: nn.Module = timm.create_model(name, num_classes=2, **options)
@@ -59,6 +66,9 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "torchvision mobilenet_v2": (lambda: _torchvision("mobilenet_v2", width_mult=0.25), 64),
     "torchvision mobilenet_v3_small": (lambda: _torchvision("mobilenet_v3_small", width_mult=0.5), 64),
     "torchvision regnet_x_400mf": (lambda: _torchvision("regnet_x_400mf"), 64),
+    "torchvision efficientnet_b0": (lambda: _torchvision("efficientnet_b0"), 64),
+    "torchvision swin": (_torchvision_swin, 32),
+    "timm efficientnet_lite0": (lambda: _timm("tf_efficientnet_lite0"), 64),
     "timm convnext_atto": (lambda: _timm("convnext_atto", depths=(1, 1, 1, 1)), 64),
     "timm densenet121": (lambda: _timm("densenet121", block_config=(1, 1), growth_rate=8), 64),
     "timm vit": (lambda: _timm("vit_tiny_patch16_224", **SMALL), 32),
