@@ -1,6 +1,6 @@
 """How long LRP of any network takes, and what it keeps, with random weights of the size that people bring.
 
-    python -m benchmarks.lrp_graph [--json] [--network vit_base_patch16_224] [--faces 64]
+    python -m benchmarks.lrp_graph [--json] [--network vit_base_patch16_224] [--faces 64] [--device cpu]
 
 `seconds` is by the clock and `cpu_seconds` of all threads together, the export apart from the rest; `forward_cpu_seconds`
 is one pass through the network itself. Networks are timm's, behind a resize of 128 to their own size.
@@ -42,13 +42,13 @@ def timed(job: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - clock, time.process_time() - processor
 
 
-def measure(name: str, faces: int) -> dict[str, object]:
+def measure(name: str, faces: int, device: str) -> dict[str, object]:
     import timm
 
     torch.manual_seed(0)
     bare = timm.create_model(name, num_classes=2)
-    network = Resized(bare, bare.pretrained_cfg["input_size"][-1]).eval().requires_grad_(False)
-    pictures = torch.rand(faces, 3, 128, 128)
+    network = Resized(bare, bare.pretrained_cfg["input_size"][-1]).eval().requires_grad_(False).to(device)
+    pictures = torch.rand(faces, 3, 128, 128).to(device)
     export = timed(lambda: checked_program(network, pictures[:1]))
     kept: list[float] = []
 
@@ -76,8 +76,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a sentence")
     parser.add_argument("--network", default="vit_base_patch16_224", help="a name of timm's")
     parser.add_argument("--faces", type=int, default=64)
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    found = measure(options.network, options.faces)
+    found = measure(options.network, options.faces, options.device)
     if options.json:
         json.dump(found, sys.stdout, indent=2)
         return

@@ -118,8 +118,7 @@ class JobProgress:
         `after` tells how many seconds the rest of the job takes if this stage takes so many; by default as many for its share.
         """
         begins = self.ends
-        self._begin(name, begins, min(begins + share, 1.0))
-        self._after = after
+        self._begin(name, begins, min(begins + share, 1.0), after)
         self._say(Event(time.time(), name, begins), important=True)
 
     def __call__(self, done: float, total: float, message: str = "", **numbers: SupportsFloat) -> None:
@@ -154,12 +153,12 @@ class JobProgress:
         """Say something that must not be missed, wherever the stage is."""
         self._say(Event(time.time(), self._name, self._reached, message), important=True)
 
-    def _begin(self, name: str, begins: float, ends: float) -> None:
+    def _begin(self, name: str, begins: float, ends: float, after: Callable[[float], float] | None = None) -> None:
         self._name, self._begins, self._ends = name, begins, ends
         self._eta = Eta()
         self._started = time.monotonic()
         self._complete = False
-        self._after: Callable[[float], float] | None = None
+        self._after = after
 
     def _advance(self, fraction: float) -> float:
         """Return the fraction, or the largest so far: a stage of two loops counts from nothing twice."""
