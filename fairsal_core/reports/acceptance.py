@@ -2,13 +2,26 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
-from fairsal_core.metrics import METRICS, GroupMetric, Interval, Metric, SaliencyMetric, in_order, size_of
+from fairsal_core.metrics import (
+    IMPACT_RATIO,
+    METRICS,
+    WORST_CELL,
+    GroupMetric,
+    Interval,
+    Metric,
+    SaliencyMetric,
+    in_order,
+    size_of,
+)
 from fairsal_core.results import FEWEST, fewest_faces, says_the_same_of_all
+
+if TYPE_CHECKING:
+    from fairsal_core.scan import KeptGroups
 
 TOO_FEW: Literal["too few images to say"] = "too few images to say"
 Verdict = Literal["pass", "fail", "too few images to say", "not measured"]
@@ -137,6 +150,51 @@ def judge(results: pd.DataFrame, acceptance: Acceptance, attention: pd.DataFrame
         else _cautious(one, one.n < FEWEST, False)
         for name, one in judged.items()
     ]
+
+
+def judge_groups(kept: "KeptGroups", acceptance: Acceptance) -> list[Judged]:
+    """Judge what is known of one variant by chosen groups, any number of them, by the limits that speak of groups.
+
+    Parameters
+    ----------
+    kept : KeptGroups
+        Rates of its groups.
+    acceptance : Acceptance
+        The limit of the worst cell holds for every group with the target, and without; that of the impact ratio for every group
+        beside the most selected. Groups too small to count are left out, as everywhere.
+
+    Returns
+    -------
+    list of Judged
+        None where no such limit is asked for.
+    """
+    rated = kept.table
+    tables = {WORST_CELL: kept.cells_table, IMPACT_RATIO: rated[rated["metric"] == IMPACT_RATIO]}
+    by = " and ".join(kept.protected)
+    return [
+        _judged_by_group(METRICS[name], acceptance.limits[name], table[table["counted"].eq(True)], by)
+        for name, table in tables.items()
+        if name in acceptance.limits and name in METRICS
+    ]
+
+
+def _judged_by_group(metric: Metric, limit: float, rows: pd.DataFrame, by: str) -> Judged:
+    rows = rows.dropna(subset=["value"]).sort_values("value", kind="stable")
+    judged = Judged(
+        f"{metric.title} by {by}", math.nan, Interval(math.nan, math.nan), 0, limit, TOO_FEW, metric.bound or "at least"
+    )
+    if rows.empty:
+        return judged
+    intervals = [Interval(float(low), float(high)) for low, high in zip(rows["low"], rows["high"], strict=True)]
+    verdict = _first([at_least(interval, limit) for interval in intervals])
+    worst = rows.iloc[0]
+    return judged._replace(
+        value=float(worst["value"]),
+        interval=intervals[0],
+        n=int(worst["n"]),
+        verdict=TOO_FEW if verdict == "not measured" else verdict,
+        about=str(worst["group"]),
+    )
 
 
 def _cautious(one: Judged, few: bool, same: bool) -> Judged:

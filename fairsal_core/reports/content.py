@@ -18,7 +18,7 @@ from fairsal_core.hashing import file_digest
 from fairsal_core.pictures import colour_map, data_url, photo_url
 from fairsal_core.progress import Progress, silent
 from fairsal_core.regions import PatchGrid, min_max, to_pixel_map
-from fairsal_core.reports.acceptance import Acceptance, Judged, Verdict, judge, overall
+from fairsal_core.reports.acceptance import Acceptance, Judged, Verdict, judge, judge_groups, overall
 from fairsal_core.reports.charts import Point, interval_chart
 from fairsal_core.reports.command import command_line
 from fairsal_core.reports.decisions import Agreed, Decided, Reopened, read_log, since_last_review
@@ -177,7 +177,12 @@ def _by_group(
     return groups_by_variant(predictions, target, faces, protected, reference, view)
 
 
-def judgements(results: pd.DataFrame, acceptance: Acceptance, attention: pd.DataFrame | None = None) -> list[Judgement]:
+def judgements(
+    results: pd.DataFrame,
+    acceptance: Acceptance,
+    attention: pd.DataFrame | None = None,
+    groups: Sequence[KeptGroups] = (),
+) -> list[Judgement]:
     """Judge every variant under every evaluation, by its rows over all seeds.
 
     Parameters
@@ -188,7 +193,10 @@ def judgements(results: pd.DataFrame, acceptance: Acceptance, attention: pd.Data
         Thresholds.
     attention : DataFrame, optional
         As from `read_attention`; see `judge`.
+    groups : sequence of KeptGroups
+        Groups that somebody chose: their criteria, on clean faces, are among those of their variant; see `judge_groups`.
     """
+    chosen = {each.variant or each.subject: each for each in groups}
     relevance = None if attention is None or attention.empty else over_all_seeds(attention)
     judged = []
     for (variant, evaluation, treated_by), part in over_all_seeds(results).groupby(
@@ -196,6 +204,8 @@ def judgements(results: pd.DataFrame, acceptance: Acceptance, attention: pd.Data
     ):
         of_variant = None if relevance is None else relevance[relevance["variant"] == variant]
         criteria = judge(part, acceptance, of_variant)
+        if evaluation == CLEAN and str(variant) in chosen:
+            criteria += judge_groups(chosen[str(variant)], acceptance)
         judged.append(Judgement(str(variant), str(evaluation), str(treated_by), criteria, overall(criteria)))
     return judged
 

@@ -159,7 +159,7 @@ def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress =
     text: str = _template("report.html.j2").render(
         filed=filed,
         made=datetime.now(UTC),
-        judgements=judgements(filed.results, filed.acceptance, filed.attention),
+        judgements=judgements(filed.results, filed.acceptance, filed.attention, filed.by_group),
         accuracy=on_a_page(with_titles(accuracy_table(filed.results))),
         fairness=on_a_page(with_titles(fairness_table(filed.results))),
         subsets=(counted := subset_table(filed)).rename(columns=titles(counted.columns)),
@@ -213,7 +213,7 @@ def report_json(filed: Filed) -> dict[str, Any]:
                 "verdict": item.verdict,
                 "criteria": [_criterion(one) for one in item.criteria],
             }
-            for item in judgements(filed.results, filed.acceptance, filed.attention)
+            for item in judgements(filed.results, filed.acceptance, filed.attention, filed.by_group)
         ],
         "log": [entry.model_dump(mode="json") for entry in filed.log],
         "open": dict(open_questions(filed)),

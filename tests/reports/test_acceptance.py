@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from fairsal_core.metrics import METRICS, Interval, size_of
 from fairsal_core.reports import Acceptance, at_least, at_most, judge, judgements, offered_criteria, overall
-from fairsal_core.reports.acceptance import TOO_FEW
+from fairsal_core.reports.acceptance import TOO_FEW, judge_groups
 from fairsal_core.results import over_all_seeds, read_results, results_table
+from fairsal_core.scan import KeptGroups
 from tests.helpers import register
 from tests.metrics.foreign import FOREIGN
 from tests.reports.conftest import MakeRun, made_up_predictions
@@ -199,3 +200,58 @@ def test_a_number_that_came_to_nothing_is_of_too_few_images() -> None:
     pooled.loc[pooled["metric"] == "gap", ["value", "low", "high"]] = math.nan
     assert judge(pooled, Acceptance(limits={"gap": 0.1}))[0].verdict == TOO_FEW
     assert judge(pooled, Acceptance(limits={"rrf": 0.1}))[0].verdict == "not measured"
+
+
+def kept(cells: list[tuple[float, float, float, bool]], ratios: list[tuple[float, float, float, bool]]) -> KeptGroups:
+    """Return three groups of race, with the accuracy of the women of each and its impact ratio, and whether each counts."""
+
+    def table(values: list[tuple[float, float, float, bool]], **more: str) -> tuple[dict[str, object], ...]:
+        return tuple(
+            {"group": f"race={name}", "value": value, "low": low, "high": high, "n": 40, "counted": counted, **more}
+            for name, (value, low, high, counted) in zip("ABC", values, strict=True)
+        )
+
+    return KeptGroups(
+        subject="one",
+        target="Male",
+        protected=("race", "age"),
+        view="natural",
+        rows=table(ratios, metric="impact_ratio"),
+        spreads={},
+        sizes=dict.fromkeys("ABC", 40),
+        left_out_note="",
+        variant="original",
+        cells=table(cells, of="race"),
+    )
+
+
+FINE = (0.95, 0.9, 1.0, True)
+
+
+@pytest.mark.parametrize(
+    ("third", "verdict", "named"),
+    [
+        (FINE, "pass", "race=A"),
+        ((0.7, 0.5, 0.8, True), "too few images to say", "race=C"),
+        ((0.3, 0.2, 0.4, True), "fail", "race=C"),
+        ((0.3, 0.2, 0.4, False), "pass", "race=A"),  # too few faces to count
+    ],
+)
+def test_every_chosen_group_has_to_keep_the_limits_that_speak_of_groups(third: tuple, verdict: str, named: str) -> None:
+    wanted = Acceptance(limits={"gap": 0.1, "worst_cell": 0.6, "impact_ratio": 0.6})
+    accuracy, ratio = judge_groups(kept([FINE, FINE, third], [FINE, FINE, third]), wanted)
+    assert (accuracy.verdict, accuracy.criterion) == (verdict, f"worst cell by race and age ({named})")
+    assert (ratio.verdict, ratio.bound, ratio.limit) == (verdict, "at least", 0.6)
+    assert judge_groups(kept([FINE] * 3, [FINE] * 3), Acceptance(limits={"gap": 0.1})) == []
+    (none,) = judge_groups(kept([(*FINE[:3], False)] * 3, [FINE] * 3), Acceptance(limits={"worst_cell": 0.6}))
+    assert none.verdict == TOO_FEW
+
+
+def test_a_variants_verdict_rests_on_its_chosen_groups_too() -> None:
+    results = results_table(made_up_predictions(), "Male", "Blond_Hair")
+    lenient = Acceptance(limits={"worst_cell": 0.0})
+    groups = [kept([FINE, FINE, (0.3, -0.4, -0.2, True)], [FINE] * 3)]
+    before, after = judgements(results, lenient), judgements(results, lenient, groups=groups)
+    changed = [(one.variant, one.evaluation) for one, other in zip(after, before, strict=True) if one != other]
+    assert changed == [("original", "clean")]
+    assert next(one for one in after if (one.variant, one.evaluation) == changed[0]).verdict == "fail"

@@ -481,6 +481,14 @@ def test_groups_of_the_readers_choice_are_in_the_report_and_its_twin(
     assert sum(original["sizes"].values()) == 120 and len(original["cells"]) == 8
     worst = min((cell for cell in original["cells"] if cell["counted"]), key=lambda cell: cell["value"])
     assert f"Worst: {worst['group']}, right in {worst['value']:.2f}" in html
+    (first, *_) = twin["verdicts"]
+    by_group = {
+        one["criterion"].partition(" (")[0]: one
+        for one in first["criteria"]
+        if "by Bangs and Smiling" in one["criterion"]
+    }
+    assert set(by_group) == {"worst cell by Bangs and Smiling"}  # nothing is demanded of the impact ratio
+    assert by_group["worst cell by Bangs and Smiling"]["value"] == pytest.approx(worst["value"])
     assert len(pd.read_csv(tmp_path / "tables" / "groups.csv")) == 3 * 4 * 6
     assert len(pd.read_csv(tmp_path / "tables" / "group_changes.csv")) == 2 * 4 * 5
     before = json.loads(write_report(run, tmp_path / "without", faces=False).twin.read_text())

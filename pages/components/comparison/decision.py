@@ -19,6 +19,7 @@ from fairsal_core.reports import (
     what_would_change,
 )
 from fairsal_core.results import CLEAN
+from fairsal_core.scan import kept_groups
 from pages.components.comparison.desk import Desk, Entry
 from pages.components.comparison.stored import attention_if_readable
 from pages.components.shared.told import in_one_sentence
@@ -76,7 +77,8 @@ def _keep(desk: Desk, entry: Entry, said: dict[str, str]) -> None:
     run = entry.audit.run.path
     acceptance = read_acceptance(run)
     of_run = entry.audit.results[entry.audit.results["variant"] == entry.variant]
-    judged = [one for one in judgements(of_run, acceptance, attention_if_readable(run)) if one.evaluation == CLEAN]
+    found = judgements(of_run, acceptance, attention_if_readable(run), kept_groups(run))
+    judged = [one for one in found if one.evaluation == CLEAN]
     try:
         subject = subject_digest(run, entry.variant)
         before = last_review(run, entry.variant, subject)

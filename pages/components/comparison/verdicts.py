@@ -18,6 +18,7 @@ from fairsal_core.reports import (
     save_acceptance,
 )
 from fairsal_core.results import CLEAN
+from fairsal_core.scan import kept_groups
 from pages.components.comparison.desk import Desk
 from pages.components.comparison.lock import lock_popover
 from pages.components.shared.rows import in_rows
@@ -34,7 +35,8 @@ def verdicts_section(desk: Desk) -> None:
     st.subheader("Acceptance")
     st.caption(
         "A variant passes, or fails, only if its whole 95% interval lies on one side of the limit; otherwise there are too few "
-        "images to say. The thresholds are kept with the run and go into its report. No verdict proves that a model is fair."
+        "images to say. Groups that were put into the report are judged too. The thresholds are kept with the run and go into its "
+        "report. No verdict proves that a model is fair."
     )
     run = desk.audit.run.path
     kept = read_acceptance(run)
@@ -48,7 +50,7 @@ def verdicts_section(desk: Desk) -> None:
             save_acceptance(run, wanted)
         except (FairsalError, OSError) as error:
             st.warning(f"The thresholds could not be kept with the run: {plain(error)}")
-    judged = judgements(desk.results, wanted, desk.attention)
+    judged = judgements(desk.results, wanted, desk.attention, kept_groups(run))
     clean = [one for one in judged if one.evaluation == CLEAN]  # what a deployed classifier meets
     st.dataframe(
         verdict_table(judged if st.session_state.get("verdicts_treated") else clean),
