@@ -53,12 +53,12 @@ part "costs of a face, both region networks" 150 python -m benchmarks.costs --da
 part "seeds at once" 110 python -m benchmarks.training "${seeds[@]}"
 part "atlas: training, all attributes" 240 "${fairsal[@]}" train-regions --data "$folder" --attribute all --device "$device" --out "$out/atlas" "${atlas[@]}"
 part "atlas: mean map of the test split" 60 "${fairsal[@]}" attribute --data "$folder" --attribute Smiling --regions "$out/atlas/atlas" --sample "$mapped" --device "$device" --out "$out/smiling.npy"
-part "Table 1" 450 "${fairsal[@]}" sweep "${table[@]}" --data "$folder" --device "$device" --json
+part "Table 1" 430 "${fairsal[@]}" sweep "${table[@]}" --data "$folder" --device "$device" --json
 part "resnet50 of the second paper" 210 "${fairsal[@]}" run --preset smiling_necktie --data "$folder" --device "$device" --seeds 0 "${paper[@]}"
 part "LRP of a ViT" 60 python -m benchmarks.lrp_graph --device "$device" "${vit[@]}"
 part "audit of a ViT: weights" 30 python -c "$make_net"
 part "audit of a ViT: import" 50 "${fairsal[@]}" import-classifier "$net_folder" --set name=vit positive=1
-part "audit of a ViT" 100 "${fairsal[@]}" audit --data "$folder" --target Smiling --protected Male --subjects vit --explainers lrp_graph --device "$device" "${audited[@]}"
+part "audit of a ViT" 140 "${fairsal[@]}" audit --data "$folder" --target Smiling --protected Male --subjects vit --explainers lrp_graph --device "$device" "${audited[@]}"
 
 echo "$(python -c 'import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU")'), $size, $out"
 echo
