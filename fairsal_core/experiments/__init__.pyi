@@ -8,6 +8,7 @@ from .pipeline import run_experiment
 from .planning import Variant, plan_variants
 from .provenance import outdated
 from .regions import ALL, available_regions, help_to_train, region_stage
+from .room import disk_bytes
 from .scoring import Engine, Hiding, Part, said_of, score_part
 from .subjects import find_subjects, stored_variants
 from .trusting import trusted_choices
@@ -28,6 +29,7 @@ __all__ = [
     "audit_brought",
     "audit_subjects",
     "available_regions",
+    "disk_bytes",
     "faces_to_mitigate",
     "find_subjects",
     "growing_maps",

@@ -1,14 +1,17 @@
-"""How long each stage of an experiment will take on this machine, by a second of each: measured aside, once a server."""
+"""What an experiment will take: seconds of each stage, by a second of each, measured aside once a server; and room on the disk."""
 
+import shutil
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillProbing
+from pathlib import Path
 
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import Paces, Variant, probe_paces, stage_seconds
+from fairsal_core.experiments import Paces, Variant, disk_bytes, probe_paces, stage_seconds
 from fairsal_core.faces import FaceDataset
+from fairsal_core.home import workspace
 from fairsal_core.settings import ExperimentConfig
 from pages.components.shared.words import describe_duration, plain
 
@@ -39,6 +42,27 @@ def _show(probing: "Future[Paces]", config: ExperimentConfig, variants: list[Var
     st.markdown(f"About **{describe_duration(sum(seconds.values()))}** in all, if nothing of it is there yet")
     st.markdown("\n".join(f"- {stage}: {describe_duration(took)}" for stage, took in seconds.items()))
     st.caption("From a second of each on this machine, as busy as it was then.")
+
+
+def room_section(config: ExperimentConfig, variants: list[Variant], faces: FaceDataset) -> None:
+    """Say how much disk the run takes, and what of it, beside what is free."""
+    parts = disk_bytes(config, variants, faces)
+    needed, free = sum(parts.values()), shutil.disk_usage(_there(workspace())).free
+    listed = ", ".join(f"{what} {_amount(size)}" for what, size in parts.items())
+    told = f"At most **{_amount(needed)}** of disk ({listed}), if nothing of it is there yet; {_amount(free)} are free."
+    if needed > free:
+        st.warning(f"{told} Free some (`runs prune`), or ask for fewer variants or seeds.")
+    else:
+        st.caption(told)
+
+
+def _there(folder: Path) -> Path:
+    """Return the folder, or the nearest above it that there is."""
+    return next(path for path in (folder, *folder.parents) if path.is_dir())
+
+
+def _amount(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 1):.0f} MB"
 
 
 def _what_is_probed(config: ExperimentConfig) -> tuple[str, ...]:

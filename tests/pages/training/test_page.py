@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -54,6 +55,17 @@ class TestTraining:
         assert "3 variants × 1 seed." in texts(app)
         # 24 images, 6 epochs and three variants, at 100 a second.
         assert "training: 4 s" in texts(app)
+        assert "of disk (region maps" in texts(app)
+
+    def test_a_disk_that_is_too_small_is_told_before_the_start(
+        self, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10**6))
+        app = open_page("training")
+        for field, count in (("target_without", 12), ("other_with", 8), ("other_without", 4)):
+            app.number_input(key=f"count_{field}").set_value(count)
+        app.run()
+        assert ["1 MB are free. Free some" in warning.value for warning in app.warning] == [True]
 
     def test_schemes_with_options_become_variants(self, open_page: OpenPage) -> None:
         app = open_page("training")
