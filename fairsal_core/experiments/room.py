@@ -8,8 +8,7 @@ import torch
 from fairsal_core.classifiers import build_classifier
 from fairsal_core.experiments.planning import Variant, with_training
 from fairsal_core.experiments.regions import needs_regions
-from fairsal_core.faces import FaceDataset
-from fairsal_core.faces.packing import PACKED_WHOLE
+from fairsal_core.faces import PACKED_WHOLE, FaceDataset
 from fairsal_core.results import KEPT_FACES
 from fairsal_core.settings import ExperimentConfig
 

@@ -52,7 +52,7 @@ from .mapping import (
 )
 from .meaning import answers, is_missing
 from .packed_files import files_key
-from .packing import pack, pack_quietly, packed_folder, undecodable_files, with_pixels
+from .packing import PACKED_WHOLE, pack, pack_quietly, packed_folder, undecodable_files, with_pixels
 from .parts import PART_OF, part_mask, part_roi
 from .roi import ROI_PRESETS, AnyRoi, PixelRoi, Roi, roi_area
 from .sources import (
@@ -92,6 +92,7 @@ __all__ = [
     "FORMATS",
     "FRAME",
     "LOOKED_AT",
+    "PACKED_WHOLE",
     "PART_OF",
     "ROI_PRESETS",
     "SPLITS",
