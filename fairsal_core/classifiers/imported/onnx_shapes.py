@@ -112,6 +112,16 @@ def _slice(numbers: Constants, said: Mapping[str, Any]) -> Step | None:
     return step
 
 
+def _reduced(by: Callable[..., Tensor]) -> Callable[[Constants, Mapping[str, Any]], Step | None]:
+    """Return what makes a step of a mean, a sum or a maximum over known axes."""
+
+    def make(numbers: Constants, said: Mapping[str, Any]) -> Step | None:
+        (axes,) = numbers
+        return (lambda data: by(data, axes, keepdim=bool(said.get("keepdims", 1)))) if axes else None
+
+    return make
+
+
 _STEPS: Mapping[str, Callable[[Constants, Mapping[str, Any]], Step | None]] = {
     "Reshape": _reshape,
     "Expand": _expand,
@@ -119,4 +129,7 @@ _STEPS: Mapping[str, Callable[[Constants, Mapping[str, Any]], Step | None]] = {
     "Unsqueeze": _unsqueeze,
     "Gather": _gather,
     "Slice": _slice,
+    "ReduceMean": _reduced(torch.mean),
+    "ReduceSum": _reduced(torch.sum),
+    "ReduceMax": _reduced(torch.amax),
 }
