@@ -192,6 +192,7 @@ def _converted(model: Any) -> nn.Module:
             _spell_out(model)
             network = ConvertModel(model)
             settle(network, model)
+            _without_dots(network)
     except Exception as error:  # whatever an operation that it does not know makes it raise
         reason = " ".join(str(error).split())[:160]
         raise FairsalError(
@@ -199,6 +200,16 @@ def _converted(model: Any) -> nn.Module:
         ) from None
     _, shape = _input(model)
     return Graph(network, shape[0], _is_channels_last(shape)).eval()
+
+
+def _without_dots(network: Any) -> None:
+    """Give steps names without dots, which torch takes for paths; older exporters name them by module, `/layer1/layer1.0`."""
+    for number, (output, name) in enumerate(list(network.mapping.items())):
+        if "." in name:
+            step = getattr(network, name)
+            delattr(network, name)
+            network.mapping[output] = f"{name.replace('.', '_')}_{number}"  # a.b and a_b stay two
+            setattr(network, network.mapping[output], step)
 
 
 def _closed(model: Any) -> Any:

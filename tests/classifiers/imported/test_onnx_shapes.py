@@ -93,11 +93,12 @@ class Pooled(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.first, self.second, self.last = nn.Conv2d(3, 8, 3, 2), nn.Conv2d(8, 8, 3, padding=1), nn.Linear(8, 2)
+        self.first, self.last = nn.Conv2d(3, 8, 3, 2), nn.Linear(8, 2)
+        self.blocks = nn.Sequential(nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()))
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = functional.relu(self.first(pictures))
-        x = functional.relu(x + self.second(x))
+        x = functional.relu(x + self.blocks(x))
         logits: Tensor = self.last(functional.adaptive_avg_pool2d(x, 1).flatten(1))
         return logits
 
@@ -127,3 +128,17 @@ def test_a_default_export_is_explained_as_its_network_is(
     np.testing.assert_allclose(ours.relevance, theirs.relevance, atol=1e-4 * np.abs(theirs.relevance).max())
     for name, values in theirs.diagnostics.items():
         np.testing.assert_allclose(ours.diagnostics[name], values, rtol=1e-3, atol=1e-5)
+
+
+def test_an_older_export_whose_steps_are_named_by_module_is_too(tmp_path: Path) -> None:
+    from fairsal_core.classifiers.imported.onnx_graph import _converted, parse
+
+    network, batch = Pooled().eval(), images(3, 32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        names = {"input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}}
+        torch.onnx.export(network, (batch[:2],), tmp_path / "m.onnx", dynamo=False, **names)
+    model = parse(tmp_path / "m.onnx")
+    assert any("." in name for node in model.graph.node for name in node.output)
+    ours, theirs = (explain(each, batch, 1, "lrp_graph") for each in (_converted(model), network))
+    np.testing.assert_allclose(ours.relevance, theirs.relevance, atol=1e-4 * np.abs(theirs.relevance).max())
