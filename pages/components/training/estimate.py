@@ -49,11 +49,11 @@ def room_section(config: ExperimentConfig, variants: list[Variant], faces: FaceD
     parts = disk_bytes(config, variants, faces)
     needed, free = sum(parts.values()), shutil.disk_usage(_there(workspace())).free
     listed = ", ".join(f"{what} {_amount(size)}" for what, size in parts.items())
-    told = f"At most **{_amount(needed)}** of disk ({listed}), if nothing of it is there yet; {_amount(free)} are free."
+    told = f"At most **{_amount(needed)}** of disk ({listed}), if nothing of it is there yet"
     if needed > free:
-        st.warning(f"{told} Free some (`runs prune`), or ask for fewer variants or seeds.")
+        st.warning(f"{told}; {_amount(free)} are free. Free some (`runs prune`), or ask for fewer variants or seeds.")
     else:
-        st.caption(told)
+        st.caption(f"{told}. There is room.")
 
 
 def _there(folder: Path) -> Path:
