@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fairsal_core.classifiers.imported.contents import look_into
-from fairsal_core.classifiers.imported.limits import forbid, limit_files
+from fairsal_core.classifiers.imported.limits import MOST_WRITTEN, forbid, limit_files
 from fairsal_core.classifiers.imported.offline import offline
 from fairsal_core.errors import FairsalError, sentence
-from fairsal_core.files import MEGABYTE, read_json
-
-MOST_WRITTEN = 64 * MEGABYTE
+from fairsal_core.files import read_json
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import fairsal_core
 from fairsal_core.classifiers.imported.contents import look_into
-from fairsal_core.classifiers.imported.limits import MEMORY, SECONDS
+from fairsal_core.classifiers.imported.limits import MEMORY, MOST_WRITTEN, SECONDS, written_by
 from fairsal_core.classifiers.imported.manifest import FRAME, SETTINGS, Manifest, as_manifest
 from fairsal_core.classifiers.imported.offline import OFFLINE
 from fairsal_core.errors import FairsalError, unknown_name
@@ -156,10 +156,11 @@ def _watch(process: "subprocess.Popen[bytes]", progress: Progress) -> int:
     """Wait for a process, and return the most memory that it had; it is stopped when it passes a limit."""
     import psutil
 
-    started, most = time.monotonic(), 0
+    started, most, written = time.monotonic(), 0, 0
     while process.poll() is None:
         with suppress(psutil.Error):
-            most = max(most, psutil.Process(process.pid).memory_info().rss)
+            seen = psutil.Process(process.pid)
+            most, written = max(most, seen.memory_info().rss), written_by(seen)
         elapsed = time.monotonic() - started
         if elapsed > SECONDS:
             raise FairsalError(f"Reading the classifier took more than {SECONDS:.0f} s and was stopped.")
@@ -167,6 +168,8 @@ def _watch(process: "subprocess.Popen[bytes]", progress: Progress) -> int:
             raise FairsalError(
                 f"Reading the classifier took more than {MEMORY / 2**30:.0f} GB of memory and was stopped."
             )
+        if written > MOST_WRITTEN:
+            raise FairsalError(f"Reading the classifier wrote more than {MOST_WRITTEN / 2**20:.0f} MB and was stopped.")
         progress(min(elapsed, SECONDS), SECONDS, "reading the classifier")
         time.sleep(_POLL_SECONDS)
     return most

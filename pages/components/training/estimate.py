@@ -45,7 +45,7 @@ def _show(probing: "Future[Paces]", config: ExperimentConfig, variants: list[Var
 
 
 def room_section(config: ExperimentConfig, variants: list[Variant], faces: FaceDataset) -> None:
-    """Say how much disk the run takes, and what of it, beside what is free."""
+    """Say how much disk the run takes, what of it, and whether there is room."""
     parts = disk_bytes(config, variants, faces)
     needed, free = sum(parts.values()), shutil.disk_usage(_there(workspace())).free
     listed = ", ".join(f"{what} {_amount(size)}" for what, size in parts.items())

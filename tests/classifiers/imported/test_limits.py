@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from fairsal_core.classifiers.imported.limits import limit_files
+from fairsal_core.classifiers.imported import limits
+from fairsal_core.classifiers.imported.limits import limit_files, written_by
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,11 @@ def test_it_is_stopped(deed: str) -> None:
 def test_limits_that_a_system_lacks_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)
     limit_files(10)
+
+
+def test_what_a_process_writes_is_watched_where_it_cannot_be_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrote = SimpleNamespace(io_counters=lambda: SimpleNamespace(write_bytes=5))
+    assert written_by(wrote) == 0  # type: ignore[arg-type]  # the system keeps it from writing more
+    monkeypatch.setattr(limits, "find_spec", lambda name: None)
+    assert written_by(wrote) == 5  # type: ignore[arg-type]
+    assert written_by(psutil.Process()) >= 0

@@ -123,6 +123,10 @@ def test_a_process_that_takes_too_long_or_too_much_is_stopped(tmp_path: Path, mo
         raise CancelledError
 
     monkeypatch.setattr(inspection, "MEMORY", 2**40)
+    monkeypatch.setattr(inspection, "MOST_WRITTEN", -1)
+    with pytest.raises(FairsalError, match="wrote more than"):
+        inspect_folder(folder, SAID, noise_images(8))
+    monkeypatch.setattr(inspection, "MOST_WRITTEN", 2**40)
     with pytest.raises(CancelledError):
         inspect_folder(folder, SAID, noise_images(8), stop)
 
