@@ -1,7 +1,8 @@
 """What if this were not to be seen? A rectangle, a part of the face or the top of its region map is hidden, and scores move."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,7 @@ class Hidden:
     treatment: Treatment
     without: int
 
-    @property
+    @cached_property
     def images(self) -> NDArray[np.uint8]:
         """What the subjects then see, (N, 128, 128, 3)."""
         images = to_unit(torch.from_numpy(np.array(self.faces.images)))
@@ -104,6 +105,11 @@ class Hidden:
         shown = hide(images, self.treatment.selected, self.treatment.scheme, self.treatment.fill, noise)
         pixels: NDArray[np.uint8] = (shown.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
         return pixels
+
+    @property
+    def shown(self) -> FaceDataset:
+        """The faces as the subjects then see them: pictures of their own, known by their pixels."""
+        return replace(self.faces, packed=self.images, digests=None, rows=np.arange(len(self.faces)))
 
 
 def hide_in(faces: FaceDataset, area: Area, way: str) -> Hidden:
@@ -121,7 +127,10 @@ def hide_in(faces: FaceDataset, area: Area, way: str) -> Hidden:
 
 
 def moved(
-    network: nn.Module, hidden: Hidden, groups: NDArray[np.bool_], before: NDArray[np.float32] | None = None
+    network: nn.Module,
+    hidden: Hidden,
+    groups: NDArray[np.bool_],
+    known: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> pd.DataFrame:
     """Return score and decision of each face before and after, by a subject's network.
 
@@ -133,20 +142,18 @@ def moved(
         The faces.
     groups : array, (N,) bool
         Who has the protected attribute, for thresholds that differ by it.
-    before : array, (N,), optional
-        The scores of the faces as they are, where they are known.
+    known : two arrays, (N,), optional
+        The scores of the faces as they are, and as they are shown, where these are known.
 
     Returns
     -------
     DataFrame
         Index `face`; `before`, `after` (0 to 1), `yes_before`, `yes_after` (0 or 1, or its probability where thresholds are drawn).
     """
-    images = hidden.faces.images
-    clean = predict_scores(network, images) if before is None else before
-    after = predict_scores(network, images, hidden.treatment, _SEED)
+    both = known or (predict_scores(network, hidden.faces.images), predict_scores(network, hidden.images))
     found: dict[str, NDArray[np.floating]] = {}
     own = has_thresholds(network)
-    for when, scores in (("before", clean), ("after", after)):
+    for when, scores in zip(("before", "after"), both, strict=True):
         found[when] = scores
         found[f"yes_{when}"] = decisions(network, scores, groups) if own else (scores > THRESHOLD).astype(float)
     return pd.DataFrame(found, index=pd.Index(hidden.faces.names, name="face"))
@@ -158,7 +165,7 @@ def moved_on_average(
     groups: Mapping[str, NDArray[np.bool_]],
     confounder: NDArray[np.bool_],
 ) -> pd.DataFrame:
-    """Return how far scores move and how many decisions change, by subject and group; clean faces are scored once.
+    """Return how far scores move and how many decisions change, by subject and group; no face is scored twice.
 
     Parameters
     ----------
@@ -178,9 +185,10 @@ def moved_on_average(
         `changed` (share of decisions) with `low` and `high` (Wilson's), and `n`.
     """
     rows = []
+    before_and_after = hidden.faces, hidden.shown
     for name, subject in subjects.items():
-        before = scores_of(subject, hidden.faces, None, torch.device("cpu"))
-        table = moved(subject.load(), hidden, confounder, before)
+        before, after = (scores_of(subject, faces, None, torch.device("cpu")) for faces in before_and_after)
+        table = moved(subject.load(), hidden, confounder, (before, after))
         change = (table["after"] - table["before"]).to_numpy(dtype=float)
         turned = (table["yes_after"] - table["yes_before"]).abs().to_numpy(dtype=float)
         for group, members in groups.items():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.progress import Progress, silent
-from fairsal_core.saliency.base import Attribution, ExplainerSettings
+from fairsal_core.saliency.base import Attribution, ExplainerSettings, chosen
 from fairsal_core.saliency.registry import EXPLAINERS, Explainer
 from fairsal_core.tensors import to_unit
 
@@ -177,6 +177,16 @@ def _with_evidence(classifier: nn.Module, targets: NDArray[np.int64]) -> tuple[N
     fixed = getattr(classifier, "fixed_label", None)
     turned = targets == fixed
     return np.where(turned, 1 - targets, targets), np.where(turned, -1, 1).astype(np.float32)
+
+
+@torch.inference_mode()
+def explained_logits(classifier: nn.Module, images: Images, targets: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    """Return what `explain` explains of a few images (N, H, W, 3) or (N, 3, H, W): each one's logit, (N,) float32."""
+    asked, _ = _with_evidence(classifier, np.asarray(targets, dtype=np.int64))
+    device = _device(classifier)
+    logits = classifier(_batch(images, slice(None), device)).float()
+    explained: NDArray[np.float32] = chosen(logits, torch.from_numpy(asked).to(device)).cpu().numpy()
+    return explained
 
 
 def _device(classifier: nn.Module) -> torch.device:

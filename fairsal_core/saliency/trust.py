@@ -1,5 +1,8 @@
 """Whether LRP of a network may be shown: what a map has to pass first, and what is shown where it does not."""
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
@@ -8,11 +11,11 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.metrics import rank_correlation
 from fairsal_core.progress import Progress, silent
 from fairsal_core.saliency.base import ExplainerSettings
-from fairsal_core.saliency.explain import Images, explain
+from fairsal_core.saliency.explain import Images, explain, explained_logits
 
 INSTEAD = ("integrated_gradients", "occlusion")
-MOST_LOST = 0.05  # of the logit, the mean over faces
-MOST_CONSTANT = 1.0  # of the logit, the mean over faces
+MOST_LOST = 0.05  # of all faces' logits together: of one that is nearly zero everything is a multiple
+MOST_CONSTANT = 1.0  # the same
 MOST_ALIKE = 0.8  # rank correlation with the maps of random weights (Adebayo et al. 2018)
 _METHOD = "lrp_graph"
 
@@ -28,9 +31,11 @@ def why_no_lrp(
     """Return why LRP of this network should not be shown, in one sentence; None where it may be.
 
     Refused is a network that cannot be exported, whose export gives other logits, by 1e-4 of the largest, or that does
-    something without a rule; relevance that is not kept, mean |kept - 1| >= 0.05; relevance of which what no picture changes
-    (a class token, positions) has as much as the whole logit, so that the pixels only cancel it; and maps that would be much
-    the same had nothing been learned, a mean rank correlation of magnitudes >= 0.8 with those of random weights.
+    something without a rule; relevance that is not kept, |kept - 1| >= 0.05; relevance of which what no picture changes (a
+    class token, positions) has as much as the whole logit, so that the pixels only cancel it; and maps that would be much the
+    same had nothing been learned, a mean rank correlation of magnitudes >= 0.8 with those of random weights. What is lost and
+    what constants get are shares of all faces' logits together, sum |share_i z_i| / sum |z_i|: as a share of a logit that
+    happens to be nearly zero, a rounding error is large.
 
     Parameters
     ----------
@@ -46,10 +51,11 @@ def why_no_lrp(
         unlearned = explain(random, images, targets, _METHOD, settings, progress)
     except FairsalError as error:
         return str(error)
-    lost = float(np.abs(learned.diagnostics["relevance_kept"] - 1).mean())
+    logits = explained_logits(network, images, targets)
+    lost = _of_all(learned.diagnostics["relevance_kept"] - 1, logits)
     if not lost < MOST_LOST:
         return f"LRP does not keep this network's relevance: {lost:.0%} of the logit comes or goes on the way to the pixels."
-    constant = float(np.abs(learned.diagnostics["relevance_of_constants"]).mean())
+    constant = _of_all(learned.diagnostics["relevance_of_constants"], logits)
     if not constant < MOST_CONSTANT:
         return (
             f"LRP gives {constant:.3g} times the logit to what no picture changes in this network (class token, positions), "
@@ -65,3 +71,11 @@ def why_no_lrp(
             f"(rank correlation {comparable.mean():.2f})."
         )
     return None
+
+
+def _of_all(shares: NDArray[np.floating[Any]], logits: NDArray[np.floating[Any]]) -> float:
+    """Return the mean size of what are shares of each face's logit, by the size of that; NaN if all logits are zero."""
+    sizes = np.abs(logits)
+    if not sizes.any():
+        return math.nan
+    return float(np.average(np.abs(shares), weights=sizes))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fairsal_core.classifiers import Subject
 from fairsal_core.experiments.trusting import trusted_choices
 from fairsal_core.progress import silent
-from fairsal_core.saliency import LrpGraphSettings
+from fairsal_core.saliency import LrpGraphSettings, explain, why_no_lrp
 from fairsal_core.settings import ExplainerChoice
 from tests.helpers import noise_images
 from tests.saliency.networks import looks_at, small_network
@@ -49,10 +49,10 @@ class Unbiased(nn.Module):
 class Cancelling(nn.Module):
     """A token of its own gives the logit several times over, and the picture takes it back."""
 
-    def __init__(self) -> None:
+    def __init__(self, token: float = 2.3) -> None:
         super().__init__()
         self.patches = nn.Conv2d(3, 4, 8, 8, bias=False)
-        self.token = nn.Parameter(torch.full((1, 4, 1), 2.3))
+        self.token = nn.Parameter(torch.full((1, 4, 1), token))
         self.last = nn.Linear(8, 2, bias=False)
         nn.init.constant_(self.patches.weight, 0.02)
         self.last.weight.data[:] = torch.tensor([-1.0] * 4 + [1.0] * 4)
@@ -116,3 +116,13 @@ def test_where_it_cannot_be_trusted_others_take_its_place(
     assert words.startswith("lrp_graph is left out for theirs. LRP")
     assert words.endswith("integrated_gradients and occlusion are shown instead.")
     assert re.search(why, words)
+
+
+def test_one_face_with_a_logit_of_nearly_zero_does_not_take_the_maps_from_all() -> None:
+    network = Cancelling(token=0.2).eval()
+    dark = (noise_images(4, size=32) * np.array([0.104, 0.5, 1, 1])[:, None, None, None]).astype(np.uint8)
+    labels = np.array([1, 0, 1, 0])
+    explanation = explain(network, dark, labels, "lrp_graph")
+    assert np.abs(explanation.diagnostics["relevance_of_constants"]).mean() > 2, "of the dark one it is a multiple"
+    assert why_no_lrp(network, small_network(5), dark, labels) is None
+    assert "times the logit" in str(why_no_lrp(network, small_network(5), dark[:1], labels[:1]))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -73,7 +74,7 @@ def test_the_top_of_each_faces_own_region_map_is_hidden(few: FaceDataset) -> Non
     assert (shares > 0.1).all()
 
 
-def test_means_have_intervals_by_group_and_clean_faces_are_scored_once(home: Path, few: FaceDataset) -> None:
+def test_means_have_intervals_by_group_and_no_face_is_scored_twice(home: Path, few: FaceDataset) -> None:
     network, passes = Corner().eval(), []
     network.register_forward_pre_hook(lambda module, arguments: passes.append(len(arguments[0])))
     subject = Subject("corner", 0, "corner", "corner", lambda: network, lambda seed: network)
@@ -82,7 +83,10 @@ def test_means_have_intervals_by_group_and_clean_faces_are_scored_once(home: Pat
     hidden = hide_in(few, Area(ELSEWHERE), "general_mask")
     table = moved_on_average({"corner": subject}, hidden, groups, blond)
     assert sum(passes) == 2 * len(few)
-    moved_on_average({"corner": subject}, hidden, groups, blond)
+    again = moved_on_average({"corner": subject}, hide_in(few, Area(ELSEWHERE), "general_mask"), groups, blond)
+    assert sum(passes) == 2 * len(few)
+    pd.testing.assert_frame_equal(table, again)
+    moved_on_average({"corner": subject}, hide_in(few, Area(CORNER), "general_mask"), groups, blond)
     assert sum(passes) == 3 * len(few)
     assert table["group"].tolist() == ["all", "blond"]
     everyone = table.iloc[0]

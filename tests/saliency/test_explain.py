@@ -22,6 +22,8 @@ FEW: dict[str, dict[str, Any]] = {
     "occlusion": {"window": 8, "stride": 8},
 }
 
+ROUNDING = 5e-5  # of the peak: LRP by the graph differs by 1.6e-5 on one AMD
+
 
 def few(method: str) -> ExplainerSettings:
     """Settings with few passes through the network."""
@@ -64,7 +66,7 @@ def test_batches_change_rounding_only(method: str) -> None:
     scale = np.abs(whole.relevance).max()
     for size in (1, 2, 40):
         parts = explain(network, batch, 1, method, few(method), batch_size=size)
-        np.testing.assert_allclose(parts.relevance, whole.relevance, atol=1e-5 * scale)
+        np.testing.assert_allclose(parts.relevance, whole.relevance, atol=ROUNDING * scale)
         for name, values in whole.diagnostics.items():
             np.testing.assert_allclose(parts.diagnostics[name], values, atol=1e-4)
 
@@ -75,7 +77,7 @@ def test_each_image_its_own_target(method: str) -> None:
     mixed = explain(network, batch, [1, 0, 1], method, few(method)).relevance
     for row, target in enumerate([1, 0, 1]):
         alone = explain(network, batch[row : row + 1], target, method, few(method)).relevance[0]
-        np.testing.assert_allclose(mixed[row], alone, atol=1e-5 * np.abs(mixed).max())
+        np.testing.assert_allclose(mixed[row], alone, atol=ROUNDING * np.abs(mixed).max())
 
 
 class OneOutput(nn.Module):

@@ -62,7 +62,8 @@ class Trial:
     interval : Interval
         Of the gain, over faces, at a level that allows for the number of trials.
     better : bool
-        Whether the interval lies above 0, and the area is no smaller, and above one half for sure.
+        Whether the interval lies above 0, and the area is no smaller, and above one half for sure; with the labels swapped,
+        whether the manifest's area is below one half for sure.
     misfit : float
         How far what the first batch norm is given is from what it keeps, in nats a channel; NaN where there is none.
     relief : Interval
@@ -122,6 +123,11 @@ class Diagnosis:
         if self.better:
             best = self.better[0]
             typed = " ".join(f"{key}={value}" for key, value in best.settings.items())
+            if "reverse" in best.settings:
+                return (
+                    f"Its answers are the wrong way round: an AUC below one half means swapped labels, and here it is "
+                    f"{self.auc:.3f} [{low:.3f}, {high:.3f}] on {self.n} faces. Say {typed} if that is how it was trained.",
+                )
             swapped = " Below one half, an AUC means swapped labels." if high < _CHANCE else ""
             if best.fits:
                 return (
@@ -195,7 +201,8 @@ def examine(
     -----
     The gain is the mean over faces of (s0 - y)^2 - (s1 - y)^2 (Brier 1950), s0 and s1 the two scores; its interval is
     Student's at level 1 - 0.05 / number of ways (Bonferroni). A way is better only if it also ranks no worse, so that scores
-    that are merely flatter do not win. Of those that the first batch norm tells apart the one that fits best comes first.
+    that are merely flatter do not win. Swapped labels are known by the AUC alone. Of those that the first batch norm tells
+    apart the one that fits best comes first.
     """
     if len(labels) < LEAST or len(set(labels.tolist())) < 2:
         raise FairsalError(f"The doctor needs at least {LEAST} faces, with the target and without; got {len(labels)}.")
@@ -208,6 +215,8 @@ def examine(
         turned = "reverse" in settings
         scores, others = (1 - base, misfits) if turned else _fed(classifier, manifest, frames)
         trial = _trial(what, settings, (base, scores), labels, len(ways))
+        if turned:  # how sure the scores are says nothing about which way round they are
+            trial = replace(trial, better=_interval(auc, labels).high < _CHANCE)
         trials.append(_remembering(trial, (misfits, others), auc, labels, len(ways)))
         progress(done, len(ways), "feeding it in other ways")
     interval = _interval(auc, labels)
@@ -215,7 +224,7 @@ def examine(
     swapped = interval.high < _CHANCE
 
     def rank(trial: Trial) -> tuple[bool, float, float]:
-        first = swapped and "reverse" in trial.settings and trial.better
+        first = swapped and "reverse" in trial.settings
         return first, -trial.misfit if trial.fits else -math.inf, trial.gain
 
     ranked = sorted(trials, key=rank, reverse=True)

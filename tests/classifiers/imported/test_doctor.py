@@ -138,6 +138,26 @@ def test_swapped_labels_are_called_that(taught: Adapter) -> None:
     assert "swapped labels" in sentence and "reverse=False" in sentence
 
 
+class Unsure(nn.Module):
+    """Scores on one side of one half, hardly apart: an accuracy and a Brier score that no swap can help."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.network(pixels) / 1000 + torch.tensor([0.0, 0.1])
+        return logits
+
+
+def test_swapped_labels_of_the_unsure_are_called_that_too(taught: Adapter) -> None:
+    found = examine(Adapter(Unsure(taught.network), manifest(reverse=True)).eval(), *images(200, 2))
+    assert found.better[0].settings == {"reverse": False}
+    assert found.accuracy == 0.5 and "wrong way round" in found.sentences[0]
+    rightly = examine(Adapter(Unsure(taught.network), manifest()).eval(), *images(200, 2))
+    assert all("reverse" not in trial.settings for trial in rightly.better)
+
+
 def test_no_way_is_tried_twice_nor_what_is_there_already() -> None:
     in_bytes = {"scale": 255, "mean": "123.675,116.28,103.53", "std": "58.395,57.12,57.375"}
     ways = {what for what, _, _ in candidates(manifest())}
