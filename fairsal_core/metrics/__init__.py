@@ -73,7 +73,7 @@ from fairsal_core.metrics.proportions import (
     ratio_of,
     size_of_difference,
 )
-from fairsal_core.metrics.ranking import auc_interval, roc_auc
+from fairsal_core.metrics.ranking import auc_change_interval, auc_interval, roc_auc
 from fairsal_core.metrics.registry import METRICS, directions, in_order, metrics_of, title_of, words_of
 from fairsal_core.metrics.saliency import (
     RegionTest,
@@ -141,6 +141,7 @@ __all__ = [
     "Summary",
     "Tally",
     "adr",
+    "auc_change_interval",
     "auc_interval",
     "bootstrap_rates",
     "bootstrap_seeds",

@@ -74,3 +74,47 @@ def auc_interval(auc: float, positives: int, negatives: int, level: float = LEVE
     low = float(brentq(away, 0.0, inside)) if auc > 0 else 0.0
     high = float(brentq(away, inside, 1.0)) if auc < 1 else 1.0
     return Interval(low, high)
+
+
+def auc_change_interval(
+    before: NDArray[np.floating], after: NDArray[np.floating], labels: NDArray[np.bool_], level: float = LEVEL
+) -> Interval:
+    """Return an interval of how much larger the area of `after` is than that of `before`, scores (N,) of the same faces.
+
+    Faces of which both say the same leave no doubt: at equal rankings its width is zero. (nan, nan) where a class has fewer than
+    two faces.
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson (1988), *Comparing the areas under two or more correlated ROC curves*: an area is the mean
+    of the placements of either class among the other, of whose paired differences the variances add up.
+
+    Examples
+    --------
+    >>> labels = np.arange(400) % 2 == 0
+    >>> noise = np.sin(np.arange(400.0) ** 2)
+    >>> low, high = auc_change_interval(noise + 0.2 * labels, noise + labels, labels)
+    >>> 0.1 < low < high < 0.3
+    True
+    """
+    positives = int(labels.sum())
+    if min(positives, len(labels) - positives) < 2:
+        return Interval(math.nan, math.nan)
+    from scipy.stats import norm
+
+    pairs = zip(_placements(before, labels), _placements(after, labels), strict=True)
+    moved = [there - here for here, there in pairs]
+    error = math.sqrt(sum(float(each.var(ddof=1)) / len(each) for each in moved))
+    change, reach = float(moved[0].mean()), float(norm.ppf((1 + level) / 2)) * error
+    return Interval(max(change - reach, -1.0), min(change + reach, 1.0))
+
+
+def _placements(
+    scores: NDArray[np.floating], labels: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return which share of the other class each positive lies above, and each negative below, ties counted as halves."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(scores)
+    above, below = (ranks[side] - rankdata(scores[side]) for side in (labels, ~labels))
+    return above / (~labels).sum(), 1 - below / labels.sum()

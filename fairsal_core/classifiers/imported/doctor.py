@@ -21,14 +21,16 @@ from fairsal_core.classifiers.imported.remembered import Seen, noting
 from fairsal_core.classifiers.imported.source import to_frames
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset
-from fairsal_core.metrics import Interval, auc_interval, roc_auc
+from fairsal_core.metrics import Interval, auc_change_interval, auc_interval, roc_auc
 from fairsal_core.progress import Progress, silent
 from fairsal_core.tensors import IMAGENET_MEAN, IMAGENET_STD
 
-FACES = 200
+FACES, MORE = 200, 800  # of the first look, and of the second
 LEVEL = 0.95
 _CHANCE = 0.5
 LEAST = 20
+_SECOND_LOOKS = 3  # ways
+_WORTH = 0.01  # of the AUC: what the second look gains less is not worth a word, however sure
 _BATCH = 50
 _RESAMPLES = 2000
 _UNTOLD = Interval(math.nan, math.nan)
@@ -41,6 +43,9 @@ _RANGES: Mapping[str, tuple[float, tuple[float, ...], tuple[float, ...]]] = {
     "ImageNet's mean and deviation": (1.0, IMAGENET_MEAN, IMAGENET_STD),
     "values from 0 to 255 less ImageNet's mean": (255.0, tuple(255 * each for each in IMAGENET_MEAN), (1.0,)),
 }
+
+_Way = tuple[str, dict[str, Any], Manifest]
+"""In words, as settings, as a manifest."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,15 @@ class Trial:
     interval : Interval
         Of the gain, over faces, at a level that allows for the number of trials.
     better : bool
-        Whether the interval lies above 0, and the area is no smaller, and above one half for sure; with the labels swapped,
-        whether the manifest's area is below one half for sure.
+        In the first look, whether the interval lies above 0, and the area is no smaller, and above one half for sure; in the
+        second, whether the area is larger for sure, and by 0.01; with the labels swapped, whether the manifest's area is below
+        one half for sure.
     misfit : float
         How far what the first batch norm is given is from what it keeps, in nats a channel; NaN where there is none.
     relief : Interval
         By how much that is less than as the manifest feeds it, at the same level.
+    rise : Interval
+        By how much the area is larger than the manifest's, at the same level.
     fits : bool
         Whether that is for sure, and at most half of what it was, which was more than MISFIT; and the area is not for sure
         smaller.
@@ -82,6 +90,7 @@ class Trial:
     better: bool
     misfit: float = math.nan
     relief: Interval = _UNTOLD
+    rise: Interval = _UNTOLD
     fits: bool = False
 
 
@@ -135,6 +144,12 @@ class Diagnosis:
                     f"from what it remembers by {best.misfit:.2g} nats a channel, not by {self.misfit:.2g}, and the AUC goes from "
                     f"{self.auc:.3f} to {best.auc:.3f} on {self.n} faces. Say {typed} if that is how it was trained.{swapped}",
                 )
+            if best.interval.low <= 0:
+                return (
+                    f"Fed otherwise it is better: with {best.what} the AUC goes from {self.auc:.3f} to {best.auc:.3f}, by "
+                    f"{best.rise.low:+.3f} to {best.rise.high:+.3f}, on {self.n} faces. Say {typed} if that is how it was "
+                    f"trained.{swapped}",
+                )
             return (
                 f"Fed otherwise it is better: with {best.what} the Brier score falls by {best.gain:.3f} "
                 f"[{best.interval.low:.3f}, {best.interval.high:.3f}] and the AUC goes from {self.auc:.3f} to {best.auc:.3f} on "
@@ -148,9 +163,9 @@ class Diagnosis:
 
 
 def doctor_faces(
-    faces: FaceDataset, target: str, count: int = FACES, seed: int = 0
+    faces: FaceDataset, target: str, count: int = FACES + MORE, seed: int = 0
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return some faces (n, 128, 128, 3) and their labels (n,), half with the target where there are as many.
+    """Return some faces (n, 128, 128, 3) and their labels (n,), with and without the target in turn as long as there are both.
 
     Raises
     ------
@@ -165,23 +180,25 @@ def doctor_faces(
             f"{len(sides[1])} faces with '{target}' and {len(sides[0])} without are too few to judge by: "
             f"{LEAST // 2} of each at least."
         )
-    rows = np.sort(np.concatenate([generator.permutation(side)[: count // 2] for side in sides]))
-    drawn = known.take(rows)
-    return drawn.images, drawn.labels(target)
+    first, second = (generator.permutation(side)[: count // 2] for side in sides)
+    pairs = min(len(first), len(second))
+    rows = np.concatenate([np.stack([first[:pairs], second[:pairs]], axis=1).ravel(), first[pairs:], second[pairs:]])
+    order = np.argsort(rows)
+    drawn, back = known.take(rows[order]), np.argsort(order)  # read as they lie
+    return drawn.images[back], drawn.labels(target)[back]
 
 
-@torch.inference_mode()
 def examine(
     classifier: Adapter, images: NDArray[np.uint8], labels: NDArray[np.bool_], progress: Progress = silent
 ) -> Diagnosis:
-    """Try the usual ways of feeding a classifier on labelled faces.
+    """Try the usual ways of feeding a classifier on labelled faces: all on the first 200, on the others those in doubt.
 
     Parameters
     ----------
     classifier : Adapter
         In eval mode.
     images : array, (N, 128, 128, 3) uint8
-        Faces.
+        Faces, in no order that means something, as from `doctor_faces`.
     labels : array, (N,) bool
         Whether each has what the classifier's yes means.
     progress : Progress
@@ -190,7 +207,7 @@ def examine(
     Returns
     -------
     Diagnosis
-        Of every way, with the interval of its gain over the manifest's.
+        Of every way, with the interval of its gain over the manifest's; of those in doubt where the second look found one.
 
     Raises
     ------
@@ -201,13 +218,51 @@ def examine(
     -----
     The gain is the mean over faces of (s0 - y)^2 - (s1 - y)^2 (Brier 1950), s0 and s1 the two scores; its interval is
     Student's at level 1 - 0.05 / number of ways (Bonferroni). A way is better only if it also ranks no worse, so that scores
-    that are merely flatter do not win. Swapped labels are known by the AUC alone. Of those that the first batch norm tells
-    apart the one that fits best comes first.
+    that are merely flatter do not win. Swapped labels are known by the AUC alone. Of those that the first batch norm tells apart
+    the one that fits best comes first.
+
+    Where 200 faces name none, up to three ways whose AUC rises by more than the standard error of that are asked again on the
+    others, which had no part in choosing them: there by the rise of the AUC alone (DeLong et al. 1988), since the Brier score of
+    a classifier that is too sure falls with flatter scores, and on many faces that shows.
     """
     if len(labels) < LEAST or len(set(labels.tolist())) < 2:
         raise FairsalError(f"The doctor needs at least {LEAST} faces, with the target and without; got {len(labels)}.")
+    first = _looked(classifier, candidates(classifier.manifest), images[:FACES], labels[:FACES], progress)
+    doubted = [] if first.better else _doubted(classifier.manifest, first)
+    others = labels[FACES:]
+    if not doubted or min(int(others.sum()), int((~others).sum())) < LEAST:
+        return first
+    second = _looked(classifier, doubted, images[FACES:], others, progress)
+    ranked = [replace(trial, better=_ranks_better(trial, second.auc)) for trial in second.trials]
+    found = replace(second, trials=tuple(sorted(ranked, key=lambda trial: trial.auc, reverse=True)))
+    return found if found.better else first
+
+
+def _ranks_better(trial: Trial, auc: float) -> bool:
+    return trial.rise.low > 0 and trial.auc >= auc + _WORTH
+
+
+def _doubted(manifest: Manifest, first: Diagnosis) -> list[_Way]:
+    """Return the ways whose area is larger by more than the standard error of that, the surest first."""
+    from scipy.stats import norm
+
+    reach = float(norm.ppf(1 - (1 - LEVEL) / len(first.trials) / 2))
+
+    def errors(trial: Trial) -> float:
+        low, high = trial.rise
+        return 2 * reach * (trial.auc - first.auc) / (high - low) if high > low else 0.0
+
+    promising = [trial.what for trial in sorted(first.trials, key=errors, reverse=True) if errors(trial) > 1]
+    ways = {way[0]: way for way in candidates(manifest) if "reverse" not in way[1]}
+    return [ways[what] for what in promising if what in ways][:_SECOND_LOOKS]
+
+
+@torch.inference_mode()
+def _looked(
+    classifier: Adapter, ways: list[_Way], images: NDArray[np.uint8], labels: NDArray[np.bool_], progress: Progress
+) -> Diagnosis:
+    """Return what some faces say of some ways of feeding."""
     frames = to_frames(images)
-    ways = candidates(classifier.manifest)
     base, misfits = _fed(classifier, classifier.manifest, frames)
     auc = _auc(base, labels)
     trials = []
@@ -231,7 +286,7 @@ def examine(
     return Diagnosis(len(labels), auc, interval, _accuracy(base, labels), tuple(ranked), float(misfits[0]))
 
 
-def candidates(manifest: Manifest) -> list[tuple[str, dict[str, Any], Manifest]]:
+def candidates(manifest: Manifest) -> list[_Way]:
     """Return the other ways of feeding a classifier: in words, as settings, as a manifest; those alike are left out."""
     now = manifest.preprocessing
     orders = ("RGB", "BGR") if now.channels != "grey" else ("grey",)
@@ -335,13 +390,14 @@ def _trial(
     from scipy.stats import t
 
     before, after = scores
-    gains = (before - labels) ** 2 - (after - labels) ** 2
     level = 1 - (1 - LEVEL) / ways
+    gains = (before - labels) ** 2 - (after - labels) ** 2
     mean, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
     reach = float(t.ppf((1 + level) / 2, len(gains) - 1)) * error
     auc = _auc(after, labels)
     better = mean - reach > 0 and auc >= _auc(before, labels) and _interval(auc, labels).low > _CHANCE
-    return Trial(what, settings, auc, _accuracy(after, labels), mean, Interval(mean - reach, mean + reach), better)
+    interval, rise = Interval(mean - reach, mean + reach), auc_change_interval(before, after, labels, level)
+    return Trial(what, settings, auc, _accuracy(after, labels), mean, interval, better, rise=rise)
 
 
 def _interval(auc: float, labels: NDArray[np.bool_]) -> Interval:

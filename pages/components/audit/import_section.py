@@ -160,7 +160,8 @@ def _doctor(folder: Path, found: Inspection, faces: FaceDataset, target: str) ->
         place.empty()
     if key not in kept:
         st.caption(
-            f"Tries other orders of channels, ranges, labels and crops on up to 200 faces labelled '{plain(target)}'."
+            f"Tries other orders of channels, ranges, labels and crops on up to 200 faces labelled '{plain(target)}', "
+            "and on 800 more what these leave in doubt."
         )
         return
     diagnosis = kept[key]

@@ -158,6 +158,38 @@ def test_swapped_labels_of_the_unsure_are_called_that_too(taught: Adapter) -> No
     assert all("reverse" not in trial.settings for trial in rightly.better)
 
 
+@pytest.fixture(scope="module")
+def faint(taught: Adapter) -> Adapter:
+    """One whose answers are half drowned in what hangs by the last bit of a picture."""
+    return Adapter(Drowned(taught.network), manifest()).eval()
+
+
+class Drowned(nn.Module):
+    """Adds to what a network says as much that means nothing."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.network(pixels)
+        noise = torch.sin(5000 * pixels.mean(dim=(1, 2, 3))) * logits.abs().mean()
+        return logits + torch.stack([-noise, noise], dim=1)
+
+
+def test_what_two_hundred_faces_cannot_tell_a_thousand_can(faint: Adapter) -> None:
+    pixels, labels = images(1000, 5)
+    mistaken = Adapter(faint.network, manifest(resize=58, crop=32)).eval()
+    first = examine(mistaken, pixels[:200], labels[:200])
+    assert not first.better, first.sentences
+    found = examine(mistaken, pixels, labels)
+    assert found.n == 800 and found.better, found.sentences
+    assert "of the frame" in found.better[0].what and found.better[0].rise.low > 0
+    assert len(found.trials) <= 3
+    assert "on 800 faces" in found.sentences[0]
+    assert not examine(faint, pixels, labels).better
+
+
 def test_no_way_is_tried_twice_nor_what_is_there_already() -> None:
     in_bytes = {"scale": 255, "mean": "123.675,116.28,103.53", "std": "58.395,57.12,57.375"}
     ways = {what for what, _, _ in candidates(manifest())}
@@ -171,7 +203,9 @@ def test_faces_are_drawn_of_both_sides() -> None:
     labels = np.arange(300) < 40
     faces = faces_in_memory({"Smiling": labels}, images=np.zeros((300, 128, 128, 3), np.uint8))
     pixels, chosen = doctor_faces(faces, "Smiling")
-    assert (len(pixels), int(chosen.sum())) == (140, 40)
+    assert (len(pixels), int(chosen.sum())) == (300, 40)
+    np.testing.assert_array_equal(chosen[:80], np.arange(80) % 2 == 1)  # so that every beginning has both
+    assert not chosen[80:].any()
     with pytest.raises(FairsalError, match="too few"):
         doctor_faces(
             faces_in_memory({"Smiling": np.arange(300) < 5}, images=np.zeros((300, 128, 128, 3), np.uint8)), "Smiling"
