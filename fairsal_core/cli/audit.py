@@ -24,9 +24,10 @@ _OF_CLASSIFIERS: dict[str, tuple[str | None, str]] = {
     "device": (None, "auto, cpu, cuda or cuda:1 (default: auto)"),
     "engine": (
         None,
-        "ray: faces are scored in parts on a Ray cluster whose nodes share the workspace (default: local)",
+        "ray: faces are scored in parts, and classifiers explained, on a Ray cluster (default: local)",
     ),
     "address": (None, "the Ray cluster, HOST:PORT (default: this machine's)"),
+    "storage": (None, "URL, such as s3://BUCKET/FOLDER, where nodes share no workspace"),
 }
 _OTHERWISE = ("data", "target", "confounder", "test_split", "seeds", "device")
 
@@ -102,6 +103,6 @@ def _with_groups(outcome: Outcome, run: Run, protected: list[str], view: str) ->
 def _of_subjects(given: dict[str, Any]) -> dict[str, Any]:
     """Return what was given about classifiers, as `SubjectAuditConfig` takes it."""
     attention = {name: given[name] for name in ("explainers", "explained_faces", "roi") if name in given}
-    own = ("subjects", "schemes", "device", "engine", "address")
+    own = ("subjects", "schemes", "device", "engine", "address", "storage")
     content: dict[str, Any] = {name: given[name] for name in own if name in given}
     return {**content, "attention": attention} if attention else content

@@ -1,6 +1,7 @@
 from .auditing import Understood, audit_brought, understand
-from .auditing_subjects import audit_subjects
+from .auditing_subjects import Engines, audit_subjects
 from .estimate import Pace, Paces, probe_paces, recent_pace, stage_seconds, training_seconds
+from .explaining import ExplainedFaces, RelevanceEngine, relevance_stage
 from .maps import growing_maps
 from .mitigating import mitigation_of, unmet_needs
 from .mitigating_imported import Made, faces_to_mitigate, mitigate_imported
@@ -18,12 +19,15 @@ __all__ = [
     "ALL",
     "Area",
     "Engine",
+    "Engines",
+    "ExplainedFaces",
     "Hidden",
     "Hiding",
     "Made",
     "Pace",
     "Paces",
     "Part",
+    "RelevanceEngine",
     "Understood",
     "Variant",
     "audit_brought",
@@ -44,6 +48,7 @@ __all__ = [
     "probe_paces",
     "recent_pace",
     "region_stage",
+    "relevance_stage",
     "run_experiment",
     "said_of",
     "score_part",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.auditing import BroughtAudit, describe_audit, judged_models, keep_brought, plan_brought
 from fairsal_core.experiments.data_audit import audit_faces_read
-from fairsal_core.experiments.explaining import Explaining, explaining_steps
+from fairsal_core.experiments.explaining import Explaining, RelevanceEngine, explaining_steps
 from fairsal_core.experiments.maps import make_treatment, maps_stage
 from fairsal_core.experiments.regions import find_regions, quality_stage
 from fairsal_core.experiments.scoring import Engine, Hiding, scores_of
@@ -40,6 +40,13 @@ _MAPPED_FACES, _FEWEST_MAPPED = 512, 64
 _DRAW_SEED = 0
 
 
+class Engines(NamedTuple):
+    """What scores and what explains, where it is not this process."""
+
+    score: Engine
+    explain: RelevanceEngine
+
+
 @dataclass
 class _Work:
     """What the steps of an audit share, and what they have made so far."""
@@ -50,17 +57,17 @@ class _Work:
     files: RunFiles
     device: torch.device
     progress: JobProgress
-    engine: Engine | None
+    engines: Engines | None
     hidings: list[tuple[Hiding, Hiding]] = field(default_factory=list)
     tables: list[pd.DataFrame] = field(default_factory=list)
     changes: list[pd.DataFrame] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def audit_subjects(config: Any, run: Path, progress: JobProgress, engine: Engine | None = None) -> None:
+def audit_subjects(config: Any, run: Path, progress: JobProgress, engines: Engines | None = None) -> None:
     """Audit the classifiers that a `SubjectAuditConfig` names; writes what an experiment leaves, and `hidden.parquet`.
 
-    Faces are scored by the `engine`, by default by this process.
+    Faces are scored and explained by the `engines`, by default by this process.
 
     Raises
     ------
@@ -74,8 +81,8 @@ def audit_subjects(config: Any, run: Path, progress: JobProgress, engine: Engine
     plan = plan_brought(config, load_faces(config.data, progress))
     if doubled := set(plan.models) & {subject.name for subject in subjects}:
         raise FairsalError(f"'{doubled.pop()}' is both a classifier and a model in a table: rename the table.")
-    work = _Work(plan, config, subjects, RunFiles(run), device, progress, engine)
-    if engine is None:  # else the pictures are read elsewhere, and may be more than one machine should look at
+    work = _Work(plan, config, subjects, RunFiles(run), device, progress, engines)
+    if engines is None:  # else the pictures are read elsewhere, and may be more than one machine should look at
         audit_faces_read(plan.test, config.data, config.target, config.confounder, work.files.data_audit, progress)
     scoring = [
         Step(f"scores of {each.name}", lambda: 1.0, partial(_score, work, each), ("scores",)) for each in subjects
@@ -133,7 +140,8 @@ def _score(work: _Work, subject: Subject) -> None:
     }
 
     def said(hiding: Hiding | None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        scores = scores_of(subject, test, hiding, work.device, work.progress, work.engine)
+        engine = work.engines.score if work.engines else None
+        scores = scores_of(subject, test, hiding, work.device, work.progress, engine)
         if has_thresholds(network):
             return scores, decisions(network, scores, groups)
         return scores, (scores > THRESHOLD).astype(np.float64)
@@ -225,7 +233,10 @@ def _explaining(work: _Work) -> list[Step]:
     """Return the steps that explain; an explainer that does not fit a subject is said, and the others go on."""
     subjects = {subject.name: [subject] for subject in work.subjects}
     config = work.config
-    explaining = Explaining.of_subjects(config, config.attention, subjects, work.plan.test, work.files, work.device)
+    explaining = replace(
+        Explaining.of_subjects(config, config.attention, subjects, work.plan.test, work.files, work.device),
+        engine=work.engines.explain if work.engines else None,
+    )
     return [replace(step, do=partial(_tried, work, step)) for step in explaining_steps(explaining, work.progress)]
 
 

@@ -11,7 +11,7 @@ peak that is exact to 1/2048, and the paper's magnitude is half of it.
 import math
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -110,6 +110,10 @@ class ExplainedFaces:
         return height, width
 
 
+RelevanceEngine = Callable[[Sequence[Subject], ExplainerChoice, ExplainedFaces, Progress], None]
+"""(subjects, choice, faces, progress told in faces): has `relevance_stage` made for each subject, somewhere."""
+
+
 @dataclass(frozen=True)
 class Explaining:
     """Subjects to explain, on which faces, against which region.
@@ -134,6 +138,8 @@ class Explaining:
         Of the run whose attention this is.
     device : torch.device
         Where to compute.
+    engine : callable, optional
+        What explains subjects; by default this process, one after the other.
     """
 
     settings: AttentionSettings
@@ -145,6 +151,7 @@ class Explaining:
     roi: AnyRoi | None
     files: RunFiles
     device: torch.device
+    engine: RelevanceEngine | None = None
 
     @classmethod
     def of_run(
@@ -329,6 +336,8 @@ def _explain_with(explaining: Explaining, choice: ExplainerChoice, instead: str,
     """Explain with one explainer, and put the results in the place of its earlier ones."""
     explained, used = explaining.explained, explaining.used
     coloured = _coloured(choice, explained.faces)
+    if explaining.engine:
+        explaining.engine([each for one in explaining.subjects.values() for each in one], coloured, explained, progress)
     with _replacing_folder(explaining.files.attention_folder / safe_name(choice.name)) as folder:
         values = _explain_all(explaining, coloured, progress, folder)
         about = {

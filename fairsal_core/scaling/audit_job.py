@@ -16,6 +16,6 @@ def run_job(config: dict[str, Any], run: Path, progress: JobProgress) -> None:
         audit_brought(settings, run, progress)
         return
     from fairsal_core.experiments import audit_subjects  # brings torch, which predictions do not need
-    from fairsal_core.scaling.scores import engine_of
+    from fairsal_core.scaling.audit_engines import engines_of
 
-    audit_subjects(settings, run, progress, engine_of(settings))
+    audit_subjects(settings, run, progress, engines_of(settings))

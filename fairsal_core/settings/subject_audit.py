@@ -27,8 +27,13 @@ class SubjectAuditConfig(AuditConfig):
     regions: RegionTraining = Field(RegionTraining(), description="how a region classifier is trained if there is none")
     attention: AttentionSettings = Field(AttentionSettings(), description="how attention is measured")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
-    engine: Literal["local", "ray"] = Field("local", description="what scores faces: this machine, or a Ray cluster")
+    engine: Literal["local", "ray"] = Field(
+        "local", description="what scores and explains: this machine, or a Ray cluster"
+    )
     address: str = Field("", description="the Ray cluster, HOST:PORT; by default the one on this machine")
+    storage: str = Field(
+        "", description="URL, such as s3://BUCKET/FOLDER, for nodes of a cluster that share no workspace"
+    )
 
     @field_validator("schemes")
     @classmethod

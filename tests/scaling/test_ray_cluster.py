@@ -16,19 +16,20 @@ import torch
 from fairsal_core import cli
 from fairsal_core.classifiers import Subject, Treatment, build_classifier
 from fairsal_core.errors import CancelledError, FairsalError
-from fairsal_core.experiments import Hiding, said_of, scoring
+from fairsal_core.experiments import ExplainedFaces, Hiding, relevance_stage, said_of, scoring
 from fairsal_core.faces import list_faces, load_faces, packed_folder
 from fairsal_core.home import cache_folder
+from fairsal_core.progress import silent
 from fairsal_core.regions import bundled_classifier, bundled_path
 from fairsal_core.runs import launcher, processes, store, worker
 from fairsal_core.runs.events import JobProgress
 from fairsal_core.runs.layout import RunFiles
 from fairsal_core.scaling import cluster_state, on_ray, open_maps, ray_cluster, stored_maps
-from fairsal_core.scaling.scores import engine_of
+from fairsal_core.scaling.audit_engines import engines_of
 from fairsal_core.scaling.sweep import read_sweep, run_sweep
 from fairsal_core.scan import make_column, save_cohort
 from fairsal_core.schemes import SCHEMES
-from fairsal_core.settings import parse_audit
+from fairsal_core.settings import ExplainerChoice, parse_audit
 from fairsal_core.settings.sweep import SweepConfig
 from tests.extras import needs
 from tests.scaling import unlucky
@@ -246,30 +247,62 @@ def test_shards_are_the_whole(
 
 @with_ray
 @pytest.mark.filterwarnings("default")
-def test_scores_of_an_audit_are_those_of_one_machine_bit_for_bit(
-    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("shared", [True, False])
+def test_an_audit_is_that_of_one_machine_bit_for_bit(
+    cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
 ) -> None:
+    monkeypatch.setenv("FAIRSAL_SCRATCH", str(tmp_path / "scratch"))
     monkeypatch.setattr(scoring, "AT_ONCE", 10)
     torch.manual_seed(0)
-    network = build_classifier("three_conv").eval()
+    network, passes = build_classifier("three_conv").eval(), Passes()
+    network.register_forward_pre_hook(passes)
     subject = Subject("new", 0, "three_conv", "new", lambda: network, lambda seed: network)
     upper = torch.zeros((128, 128), dtype=torch.bool)
     upper[:64] = True
     noise = Hiding("noise", Treatment(SCHEMES["general_noise"], upper, (0.5, 0.5, 0.5)), {"what": "upper"})
     asked = {"data": str(drawn_folder), "target": "Male", "confounder": "Blond_Hair", "subjects": ["new"]}
-    said, kept = {}, {}
+    lrp = ExplainerChoice.model_validate("lrp")
+    said, maps, kept = {}, {}, {}
     for engine in ("ray", "local"):
         monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / engine))
         test = load_faces(str(drawn_folder)).in_split("test")
-        config = parse_audit({**asked, "device": "cpu", "engine": engine, "address": cluster.address})
+        url = f"file://{tmp_path}/storage" if engine == "ray" and not shared else ""
+        config = parse_audit({**asked, "device": "cpu", "engine": engine, "address": cluster.address, "storage": url})
+        engines = engines_of(config)
         for hiding in (None, noise):
-            found = said_of(subject, test, hiding, engine=engine_of(config))
+            found = said_of(subject, test, hiding, engine=engines and engines.score)
             said[engine, hiding is None] = (found.logits, found.scores, found.features)
+        explained = ExplainedFaces(test.take(range(6)), "Male", "Blond_Hair")
+        if engines:
+            engines.explain([subject], lrp, explained, silent)
+            assert not passes.seen  # nothing was computed in this process
+        maps[engine] = relevance_stage(subject, lrp, explained, torch.device("cpu")).make()
         kept[engine] = {each.parent.name for each in tmp_path.glob(f"{engine}/cache/scores/*/logits.npy")}
     for clean in (True, False):
         for there, here in zip(said["ray", clean], said["local", clean], strict=True):
             np.testing.assert_array_equal(there, here)
+    np.testing.assert_array_equal(maps["ray"].maps, maps["local"].maps)
+    pd.testing.assert_frame_equal(maps["ray"].numbers, maps["local"].numbers)
     assert kept["ray"] == kept["local"] and len(kept["ray"]) == 6  # the same artifacts, three of each
+
+
+class Passes:
+    """Counts the faces that pass through a network in the process that made it: sent elsewhere, it counts there."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __deepcopy__(self, memo: Any) -> "Passes":
+        return self
+
+    def __call__(self, module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        self.seen += len(given[0])
+
+
+def test_a_storage_without_a_cluster_is_one_sentence(drawn_folder: Path) -> None:
+    asked = {"data": str(drawn_folder), "target": "Male", "confounder": "Blond_Hair", "subjects": ["new"]}
+    with pytest.raises(FairsalError, match="add --engine ray, or leave it out"):
+        engines_of(parse_audit({**asked, "storage": "file:///nowhere"}))
 
 
 @with_ray
