@@ -14,6 +14,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,10 +104,22 @@ def _transformers(kind: str, rate: float = 1e-3, **arguments: Any) -> Brought:
     return Brought(build, save, rate)
 
 
+class Logits(nn.Module):
+    """A network of which nothing but the logits is exported."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return _logits(self.network, pixels)
+
+
 def _onnx(of: Brought, dynamo: bool) -> Brought:
     def save(network: nn.Module, folder: Path) -> None:
         example, file = torch.rand(2, 3, SIDE, SIDE), folder / "model.onnx"
         names = {"input_names": ["pixels"], "output_names": ["logits"]}
+        network = Logits(network)
         if dynamo:
             free = {"dynamic_shapes": ({0: torch.export.Dim("pictures")},)}
             torch.onnx.export(network, (example,), file, dynamo=True, external_data=False, **names, **free)
@@ -122,6 +135,7 @@ def networks() -> dict[str, Callable[[], Brought]]:
     """Return what is brought, by name; a library is asked only for its own."""
     tokens = {"patch_size": 16, "img_size": SIDE}
     hidden = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 256}
+    vit = partial(_transformers, "ViT", 5e-4, image_size=SIDE, patch_size=16, **hidden)
     blocks = {"embedding_size": 32, "hidden_sizes": [32, 64, 128], "depths": [1, 1, 1], "layer_type": "basic"}
     return {
         "torchvision resnet18": lambda: _torchvision("resnet18"),
@@ -129,12 +143,12 @@ def networks() -> dict[str, Callable[[], Brought]]:
         "torchvision efficientnet_b0": lambda: _torchvision("efficientnet_b0"),
         "timm convnext_atto": lambda: _timm("convnext_atto"),
         "timm vit_tiny": lambda: _timm("vit_tiny_patch16_224", 3e-4, **tokens),
-        "transformers ViT": lambda: _transformers("ViT", 5e-4, image_size=SIDE, patch_size=16, **hidden),
+        "transformers ViT": vit,
         "transformers ResNet": lambda: _transformers("ResNet", **blocks),
         "ONNX of resnet18, default": lambda: _onnx(_torchvision("resnet18"), dynamo=True),
         "ONNX of resnet18, legacy": lambda: _onnx(_torchvision("resnet18"), dynamo=False),
-        "ONNX of vit_tiny, default": lambda: _onnx(_timm("vit_tiny_patch16_224", 3e-4, **tokens), dynamo=True),
-        "ONNX of vit_tiny, legacy": lambda: _onnx(_timm("vit_tiny_patch16_224", 3e-4, **tokens), dynamo=False),
+        "ONNX of transformers ViT, default": lambda: _onnx(vit(), dynamo=True),
+        "ONNX of transformers ViT, legacy": lambda: _onnx(vit(), dynamo=False),
     }
 
 

@@ -4,7 +4,7 @@ What an audit adds to an experiment's tables is the causal check: how many decis
 group, beside how many change when as many pixels are hidden where the region map is lowest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,9 +28,19 @@ from fairsal_core.experiments.subjects import find_subjects
 from fairsal_core.faces import CELLS, FaceDataset, cell_name, data_digest, load_faces, with_or_without
 from fairsal_core.files import write_json, write_parquet
 from fairsal_core.hashing import hash_of
-from fairsal_core.metrics import cell_numbers, change_interval, contrast_interval
+from fairsal_core.metrics import cell_numbers
 from fairsal_core.regions import pixel_maps
-from fairsal_core.results import CLEAN, DIFFERENCE, ELSEWHERE, HIDDEN_COLUMNS, REGION, THRESHOLD, TREATED, results_table
+from fairsal_core.results import (
+    CLEAN,
+    ELSEWHERE,
+    HIDDEN_COLUMNS,
+    HIDDEN_FACES_COLUMNS,
+    REGION,
+    THRESHOLD,
+    TREATED,
+    changed_decisions,
+    results_table,
+)
 from fairsal_core.runs import JobProgress, RunFiles, Step, run_steps
 from fairsal_core.schemes import select_pixels
 from fairsal_core.settings import SubjectAuditConfig
@@ -61,6 +71,7 @@ class _Work:
     hidings: list[tuple[Hiding, Hiding]] = field(default_factory=list)
     tables: list[pd.DataFrame] = field(default_factory=list)
     changes: list[pd.DataFrame] = field(default_factory=list)
+    hidden_faces: list[pd.DataFrame] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -130,6 +141,7 @@ def _score(work: _Work, subject: Subject) -> None:
     """Have a subject's predictions, clean and hidden, and what hiding changed."""
     config, test = work.config, work.plan.test
     groups = test.labels(config.confounder)
+    cells = cell_numbers(test.labels(config.target), groups)
     network = subject.load()  # which may decide by thresholds of its own
     about = {
         "variant": subject.name,
@@ -156,77 +168,20 @@ def _score(work: _Work, subject: Subject) -> None:
         hidden = said(region)
         keep(TREATED, region.name, *hidden)
         after = {REGION: hidden[1], ELSEWHERE: said(elsewhere)[1]}
-        work.changes.append(
-            changed_decisions(config, test, clean[1], after).assign(variant=subject.name, scheme=region.name)
-        )
+        named = {"variant": subject.name, "scheme": region.name}
+        work.changes.append(changed_decisions(clean[1], after, cells, _groups(config)).assign(**named))
+        of_faces = pd.DataFrame({"face": test.names, "target": about["target"], "before": clean[1], **after})
+        work.hidden_faces.append(of_faces.assign(**named))
 
 
-def changed_decisions(
-    config: SubjectAuditConfig, test: FaceDataset, before: NDArray[np.float64], after: Mapping[str, NDArray[np.float64]]
-) -> pd.DataFrame:
-    """Return which share of decisions changes when something is hidden, by group.
-
-    Parameters
-    ----------
-    config : SubjectAuditConfig
-        For the names of the cells.
-    test : FaceDataset
-        Equal cells.
-    before : array, (N,)
-        Decisions on clean faces: 1, 0, or the probability of yes where thresholds are drawn.
-    after : mapping of array, (N,)
-        The same with something hidden, by where: `REGION` and `ELSEWHERE`.
-
-    Returns
-    -------
-    DataFrame
-        Columns `where`, `group`, `changed`, `low`, `high`, `to_yes`, `to_no` and `n`; rows too for the difference of the two,
-        paired by face, without `to_yes` and `to_no`. Intervals are `contrast_interval`'s and `change_interval`'s, 95%.
-    """
-    target, confounder = (test.labels(name) for name in (config.target, config.confounder))
-    cells = cell_numbers(target, confounder)
-    moved = {where: np.abs(values - before)[None, :] for where, values in after.items()}
-    rows = []
-    for group, members in _groups(config):
-        weights = np.where(np.isin(np.arange(len(CELLS)), members), 1 / len(members), 0.0)
-        inside = np.isin(cells, members)
-        for where, values in after.items():
-            step = values[inside] - before[inside]
-            low, high = contrast_interval(moved[where], cells, weights)
-            rows.append(
-                {
-                    "where": where,
-                    "group": group,
-                    "changed": float(moved[where][0, inside].mean()),
-                    "low": low,
-                    "high": high,
-                    "to_yes": float(np.clip(step, 0, None).mean()),
-                    "to_no": float(np.clip(-step, 0, None).mean()),
-                    "n": int(inside.sum()),
-                }
-            )
-        low, high = change_interval(moved[ELSEWHERE], moved[REGION], cells, weights)
-        difference = float((moved[REGION] - moved[ELSEWHERE])[0, inside].mean())
-        rows.append(
-            {
-                "where": DIFFERENCE,
-                "group": group,
-                "changed": difference,
-                "low": low,
-                "high": high,
-                "n": int(inside.sum()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _groups(config: SubjectAuditConfig) -> Iterator[tuple[str, Sequence[int]]]:
-    """Give what decisions are counted over: all, faces with and without the confounder, and the four cells."""
-    yield "all", (0, 1, 2, 3)
-    yield with_or_without(config.confounder, True), (0, 2)
-    yield with_or_without(config.confounder, False), (1, 3)
-    for number, cell in enumerate(CELLS):
-        yield cell_name(config.target, config.confounder, cell), (number,)
+def _groups(config: SubjectAuditConfig) -> dict[str, Sequence[int]]:
+    """Return what decisions are counted over: all, faces with and without the confounder, and the four cells."""
+    return {
+        "all": (0, 1, 2, 3),
+        with_or_without(config.confounder, True): (0, 2),
+        with_or_without(config.confounder, False): (1, 3),
+        **{cell_name(config.target, config.confounder, cell): (number,) for number, cell in enumerate(CELLS)},
+    }
 
 
 def _explaining(work: _Work) -> list[Step]:
@@ -280,4 +235,6 @@ def _write(work: _Work) -> None:
     write_parquet(files.predictions, predictions)
     if work.changes:
         write_parquet(files.hidden, pd.concat(work.changes, ignore_index=True)[list(HIDDEN_COLUMNS)])
+        faces = pd.concat(work.hidden_faces, ignore_index=True)
+        write_parquet(files.hidden_faces, faces[list(HIDDEN_FACES_COLUMNS)])
     write_parquet(files.results, results_table(predictions, config.target, config.confounder))

@@ -31,7 +31,17 @@ from .brought import BROUGHT_COLUMNS, TABLE_SUFFIXES, Brought, TableOf, keep_tab
 from .cautions import FEWEST, FEWEST_SEEDS, about_these_networks, cautions, fewest_faces, says_the_same_of_all
 from .changes import changes_table, face_changes, paired_answers, reference_changes
 from .checking import check_comparable, check_predictions, check_results, check_subsets
-from .hidden import DIFFERENCE, ELSEWHERE, HIDDEN_COLUMNS, REGION, hidden_in_words, read_hidden
+from .hidden import (
+    DIFFERENCE,
+    ELSEWHERE,
+    HIDDEN_COLUMNS,
+    HIDDEN_FACES_COLUMNS,
+    REGION,
+    changed_decisions,
+    hidden_in_words,
+    read_hidden,
+    read_hidden_faces,
+)
 from .mitigation import MethodOutcome, read_outcomes, shown_variants, write_outcomes
 from .region_means import class_means, read_means, write_means
 from .replication import AUTHORS_EVALUATION, best_quantiles, papers_format, replication_table
@@ -62,6 +72,7 @@ __all__ = [
     "FEWEST",
     "FEWEST_SEEDS",
     "HIDDEN_COLUMNS",
+    "HIDDEN_FACES_COLUMNS",
     "KEPT_FACES",
     "REGION",
     "TABLE_SUFFIXES",
@@ -84,6 +95,7 @@ __all__ = [
     "attention_table",
     "best_quantiles",
     "cautions",
+    "changed_decisions",
     "changes_table",
     "check_attention",
     "check_comparable",
@@ -118,6 +130,7 @@ __all__ = [
     "read_attention",
     "read_brought",
     "read_hidden",
+    "read_hidden_faces",
     "read_means",
     "read_one",
     "read_outcomes",

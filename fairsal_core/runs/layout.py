@@ -134,6 +134,11 @@ class RunFiles:
         return self.folder / "hidden.parquet"
 
     @property
+    def hidden_faces(self) -> Path:
+        """What hiding did to the decision about each face."""
+        return self.folder / "hidden_faces.parquet"
+
+    @property
     def mitigation(self) -> Path:
         return self.folder / "mitigation.json"
 

@@ -22,12 +22,15 @@ from .groups import (
     IMPACT_RATIO,
     UNKNOWN,
     VIEWS,
+    Cells,
     GroupChanges,
     Groups,
+    cells_of_faces,
     group_changes,
     groups_of,
     worst_of,
 )
+from .hiding import hidden_by_group
 from .keeping import KeptGroups, KeptScan, forget_scan, keep_groups, keep_scan, kept_groups, kept_scan
 from .parts import FACE_PARTS, LOOK_COLUMNS, looks, mean_parts, part_shares, parts_in, parts_of, pooled
 from .selections import changed_sides, worst_decile
@@ -57,6 +60,7 @@ __all__ = [
     "UNKNOWN",
     "VIEWS",
     "WORST_GROUP",
+    "Cells",
     "Clusters",
     "Cohort",
     "Columns",
@@ -70,6 +74,7 @@ __all__ = [
     "atlas_regions",
     "attributes_of",
     "by_family",
+    "cells_of_faces",
     "changed_sides",
     "cluster_table",
     "clusters_of",
@@ -85,6 +90,7 @@ __all__ = [
     "group_changes",
     "groups_by_variant",
     "groups_of",
+    "hidden_by_group",
     "judged_by",
     "judged_in",
     "keep_groups",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,10 @@ class _Grouping:
     phrases: list[str]
     order: list[int]
 
+    def cells(self, target: str, has: bool) -> list[str]:
+        """Return what to call each group's faces with the target, or those without."""
+        return [f"{group_name(target, has)} {phrase}" for phrase in self.phrases]
+
 
 def groups_of(
     judged: Judged | Decided,
@@ -188,6 +193,50 @@ def group_changes(
     return GroupChanges(_table(grouping, changes, counted), cells, len(first.seeds))
 
 
+class Cells(NamedTuple):
+    """Which cell each face is in, one of a group's two labels, and which cells each group has.
+
+    `of` has the faces' names for an index, and for categories all cells with a face, named and ordered as `Groups.cells`;
+    `groups` holds the numbers of these categories by group, named as in a phrase: "with race=Black".
+    """
+
+    of: pd.Series
+    groups: dict[str, tuple[int, ...]]
+
+
+def cells_of_faces(has: pd.Series, target: str, faces: FaceDataset, protected: Sequence[str]) -> Cells:
+    """Return which cell each face is in.
+
+    Parameters
+    ----------
+    has : Series of bool
+        Whether each face has the target; the index holds their names.
+    target : str
+        The target's name.
+    faces, protected
+        As for `groups_of`.
+
+    Raises
+    ------
+    FairsalError
+        As `groups_of`.
+    """
+    labels = has.to_numpy(dtype=bool)
+    told = Judged(target, target, has.index.astype(str), labels.astype(np.float64), labels)
+    grouping = _grouping(faces.take(places_of(told, faces)), protected)
+    names = {each: grouping.cells(target, each) for each in (True, False)}
+    of = [names[each][number] for each, number in zip(labels.tolist(), grouping.numbers, strict=True)]
+    found = set(of)
+    order = [(names[each][group], group) for each in (True, False) for group in grouping.order]
+    there = [(name, group) for name, group in order if name in found]
+    cells = pd.Categorical(of, [name for name, _ in there], ordered=True)
+    groups = {
+        grouping.phrases[group]: tuple(number for number, (_, other) in enumerate(there) if other == group)
+        for group in grouping.order
+    }
+    return Cells(pd.Series(cells, index=has.index, name="cell"), groups)
+
+
 def worst_of(cells: pd.DataFrame) -> pd.Series | None:
     """Return the counted cell of `Groups.cells` with the lowest accuracy; None where none counts."""
     counted = cells[cells["counted"].astype(bool) & cells["value"].notna()]
@@ -249,7 +298,7 @@ def _cells(
     right = (rates[TRUE_POSITIVE_RATE], Rates(whole - false.value, whole - false.high, whole - false.low, false.n))
     parts = []
     for has, each in zip((True, False), right, strict=True):
-        named = [f"{group_name(target, has)} {phrase}" for phrase in grouping.phrases]
+        named = grouping.cells(target, has)
         rows = _columns(each).assign(group=named, of=grouping.names, counted=counted & (each.n >= fewest))
         parts.append(rows.iloc[grouping.order])
     together = pd.concat(parts, ignore_index=True)[list(CELL_COLUMNS)]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,10 +12,9 @@ from torch import Tensor, nn
 from fairsal_core.classifiers import Subject, Treatment, build_classifier, predict_scores, scores_from
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import scoring
-from fairsal_core.experiments.auditing_subjects import changed_decisions
 from fairsal_core.experiments.scoring import Hiding, said_of, scores_of
 from fairsal_core.experiments.subjects import find_subject, find_subjects
-from fairsal_core.faces import FaceDataset, balanced_test
+from fairsal_core.faces import FaceDataset, balanced_test, list_faces
 from fairsal_core.mitigation import relevance_of_features
 from fairsal_core.reports import write_report
 from fairsal_core.results import (
@@ -24,10 +24,12 @@ from fairsal_core.results import (
     list_attention,
     over_all_seeds,
     read_hidden,
+    read_hidden_faces,
     read_predictions,
     read_results,
 )
 from fairsal_core.runs import RunFiles, check_run, load_run, read_content, run_here
+from fairsal_core.scan import hidden_by_group
 from fairsal_core.schemes import SCHEMES
 from fairsal_core.settings import parse_audit, parse_config
 from tests.helpers import put_bundled
@@ -122,10 +124,13 @@ def test_hidden_faces_are_scored_apart_from_clean_ones(home: Path, drawn: FaceDa
 
 def test_changed_decisions_are_counted_by_group(drawn: FaceDataset) -> None:
     test = balanced_test(drawn, "Male", "Blond_Hair", 2, split="train")
-    config = parse_audit({"target": "Male", "confounder": "Blond_Hair", "subjects": ["x"]})
     before = np.zeros(len(test))
     hair = test.labels("Blond_Hair").astype(float)
-    table = changed_decisions(config, test, before, {REGION: hair, ELSEWHERE: before})  # type: ignore[arg-type]
+    asked = pd.DataFrame(
+        {"variant": "x", "scheme": "s", "face": test.names, "target": test.labels("Male"), "before": before}
+    )
+    asked = asked.assign(**{REGION: hair, ELSEWHERE: before})
+    table = hidden_by_group(asked, "Male", test, ["Blond_Hair"])
     rows = table.set_index(["where", "group"])
     assert rows.loc[(REGION, "with Blond_Hair"), "changed"] == 1
     assert rows.loc[(REGION, "without Blond_Hair"), "changed"] == 0
@@ -166,6 +171,15 @@ def test_variants_of_a_run_are_audited(home: Path, drawn_folder: Path, run: str)
     hidden = read_hidden(path)
     assert set(hidden["where"]) == {REGION, ELSEWHERE, DIFFERENCE}
     assert set(hidden["scheme"]) == {"general_mask@0.7"}
+    faces = list_faces(str(drawn_folder))
+    again = hidden_by_group(read_hidden_faces(path), "Male", faces, ["Blond_Hair"])
+    pd.testing.assert_frame_equal(again, hidden)  # the same decisions, counted from face to face
+    crossed = hidden_by_group(read_hidden_faces(path), "Male", faces, ["Young", "Smiling"])
+    of_region = crossed[(crossed["where"] == REGION) & (crossed["variant"] == "original")].set_index("group")
+    whole = of_region.loc["all"]
+    parts = of_region[of_region.index.str.contains("^with")]
+    assert parts["n"].sum() == whole["n"]
+    assert np.average(parts["changed"], weights=parts["n"]) == pytest.approx(whole["changed"])
     (explained,) = list_attention(path)
     assert explained.about["variants"] == ["original", "general_mask@0.7"]
     subsets = read_content(path, RunFiles(path).subsets)

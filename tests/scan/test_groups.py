@@ -12,6 +12,7 @@ from fairsal_core.results import CANNOT_SAY, answers, compare_variants, over_all
 from fairsal_core.scan import (
     Decided,
     Groups,
+    cells_of_faces,
     compare_groups,
     group_changes,
     groups_by_variant,
@@ -96,6 +97,24 @@ def test_a_several_valued_attribute_has_as_many_cells_as_it_needs_and_small_ones
     crossed = groups(part, fairface(120), ["race", "Young"])
     assert crossed.left_out and "too small" in crossed.left_out_note
     assert "men with race=Black and without Young" in crossed.cells["group"].tolist()
+
+
+@pytest.mark.parametrize("protected", [["race"], ["race", "Young"]])
+def test_cells_of_faces_are_those_that_rates_are_of(protected: list[str]) -> None:
+    part = clean("original")
+    faces = fairface(part["face"].nunique())
+    faces = FaceDataset(
+        "memory", faces.root, faces.image_folder, faces.attributes.set_axis(part["face"].unique()), faces.split
+    )
+    has = part.drop_duplicates("face").set_index("face")["target"].astype(bool)
+    found = cells_of_faces(has, "Male", faces, protected)
+    table = groups(part, faces, protected).cells
+    assert list(found.of.cat.categories) == table["group"].tolist()
+    assert found.of.value_counts()[table["group"]].tolist() == table["n"].tolist()
+    for row in table.itertuples():
+        (group,) = [name for name, cells in found.groups.items() if table.index.get_loc(row.Index) in cells]
+        assert str(row.group).endswith(group)
+    assert found.of[has.index[0]].startswith("men" if has.iloc[0] else "women")
 
 
 def test_where_no_group_counts_nobody_is_the_worst() -> None:

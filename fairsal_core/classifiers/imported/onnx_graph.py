@@ -228,17 +228,31 @@ def _closed(model: Any) -> Any:
         if tensor.name == name or tensor in closed.graph.output:
             tensor.type.tensor_type.shape.dim[0].dim_value = _AT_ONCE
     del closed.graph.value_info[:]  # said for an open number
+    closed = optimizer.optimize(closed)
+    # Left alone by itself, since it may be large: older exporters work out with it to which shape a class token is expanded.
+    small = {"ConstantOfShape": True}
+    optimizer.fold_constants(closed, onnx_shape_inference=True, should_fold=lambda node: small.get(node.op_type))
     return optimizer.optimize(closed)
 
 
 def _spell_out(model: Any) -> None:
-    """Give a weight that the exporter wrote once for several places (by Identity) to each, since onnx2pytorch knows none else."""
+    """Write what onnx2pytorch would read from other places into each node.
+
+    A weight that the exporter wrote once for several places (by Identity) is given to each, and the sizes of what a tensor is split
+    into stand as numbers, as they did before opset 13, and not as a tensor that is read anew.
+    """
+    from onnx.helper import make_attribute
+    from onnx.numpy_helper import to_array
+
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in [node for node in model.graph.node if node.op_type == "Identity" and node.input[0] in weights]:
         copied = model.graph.initializer.add()
         copied.CopyFrom(weights[node.input[0]])
         copied.name = node.output[0]
         model.graph.node.remove(node)
+    for node in model.graph.node:
+        if node.op_type == "Split" and len(node.input) == 2 and node.input[1] in weights:
+            node.attribute.append(make_attribute("split", to_array(weights[node.input.pop()]).tolist()))
 
 
 def blank(folder: Path, manifest: Manifest, seed: int) -> nn.Module:

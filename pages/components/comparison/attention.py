@@ -14,6 +14,7 @@ from pages.components.comparison.audit import Audit
 from pages.components.comparison.desk import Desk, Entry
 from pages.components.comparison.explain_form import explain_form
 from pages.components.comparison.explained import Explained, choose_region, explained_faces
+from pages.components.comparison.hiding import hiding_by_group
 from pages.components.comparison.saliency_maps import mean_maps, side_by_side
 from pages.components.comparison.trade_off import trade_off_section
 from pages.components.comparison.views import show_view
@@ -57,7 +58,7 @@ def attention_tab(desk: Desk) -> None:
     with right:
         before, after = _pair(desk, by_name[explainer])
         explained = Explained(audit, by_name, explainer, faces, region, before, after)
-        hiding = {HIDING: partial(hidden_section, audit.run, title="")} if has_hidden(audit.run) else {}
+        hiding = {HIDING: partial(hiding_by_group, audit)} if has_hidden(audit.run) else {}
         show_view(
             {
                 "Face by face": partial(side_by_side, explained),

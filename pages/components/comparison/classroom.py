@@ -7,16 +7,17 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS, cell_name
 from fairsal_core.results import CLEAN
-from pages.components.comparison.cells_chart import subgroups_of
 from pages.components.comparison.desk import Desk
 from pages.components.comparison.gallery import portrait_of
+from pages.components.comparison.groups import cells_in_link
 from pages.components.comparison.stored import predictions_of
 from pages.components.shared.data import get_faces
 from pages.components.shared.rows import abreast
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
+
+_ABREAST = 4
 
 
 def poll(desk: Desk) -> bool:
@@ -28,7 +29,11 @@ def poll(desk: Desk) -> bool:
     key, votes = f"voted-{desk.audit.run.id}", _votes(desk.audit.run.id)
     if key not in st.session_state:
         with st.form("poll"):
-            answer = st.radio(f"Which subgroup fares worst under {plain(candidate)}?", subgroups_of(desk.results))
+            answer = st.radio(
+                f"Which subgroup fares worst under {plain(candidate)}?",
+                list(_tested_cells(desk).cat.categories),
+                format_func=plain,
+            )
             if not st.form_submit_button("That one"):
                 return False
         st.session_state[key] = answer
@@ -54,23 +59,26 @@ def faces_of_a_student(desk: Desk) -> None:
     except (FairsalError, OSError) as error:
         st.info(f"The faces themselves cannot be shown: {plain(error)}")
         return
-    predictions = predictions_of(*desk.reference.source[:2])
-    tested = predictions[predictions["evaluation"] == CLEAN].drop_duplicates("face")
+    drawn = drawn_faces(_tested_cells(desk), int(number))
     with abreast("student", 2):
-        columns = st.columns(len(CELLS))
-    for column, name in zip(columns, drawn_faces(tested, int(number)), strict=True):
-        row = tested[tested["face"] == name].iloc[0]
-        cell = next(cell for cell in CELLS if cell == (bool(row["target"]), bool(row["confounder"])))
-        label = cell_name(audit.target, audit.confounder, cell)
-        with column:
+        columns = st.columns(_ABREAST)
+    for place, (label, name) in enumerate(drawn.items()):
+        with columns[place % _ABREAST]:
             st.image(
                 portrait_of(str(audit.run.config["data"]), name, faces), width="stretch", alt=f"Face {name}, {label}"
             )
             st.caption(plain(label))
 
 
-def drawn_faces(tested: pd.DataFrame, student: int) -> list[str]:
-    """Return a face of each cell, in the order of CELLS, by a student's number."""
+def _tested_cells(desk: Desk) -> pd.Series:
+    """Return which cell each test face is in, by the groups that the link names."""
+    predictions = predictions_of(*desk.reference.source[:2])
+    tested = predictions[predictions["evaluation"] == CLEAN].drop_duplicates("face").set_index("face")
+    return cells_in_link(desk.audit, tested["target"].astype(bool))
+
+
+def drawn_faces(cells: pd.Series, student: int) -> dict[str, str]:
+    """Return cell -> a face of it, by a student's number; `cells` (index: faces) says which cell each is in."""
     generator = np.random.default_rng(student)
-    by_cell = {cell: sorted(part["face"]) for cell, part in tested.groupby(["target", "confounder"])}
-    return [str(generator.choice(by_cell[tuple(cell)])) for cell in CELLS]
+    by_cell = cells.groupby(cells, observed=True)
+    return {str(cell): str(generator.choice(sorted(part.index))) for cell, part in by_cell}

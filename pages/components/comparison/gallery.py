@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from fairsal_core.drawing import DEMO
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS, FaceDataset, cell_name
+from fairsal_core.faces import FaceDataset
 from fairsal_core.pictures import portrait
 from fairsal_core.results import CLEAN, check_attention, face_changes, list_attention
 from fairsal_core.settings import explainer_title
 from pages.components.comparison.desk import Desk, Entry
+from pages.components.comparison.groups import cells_in_link, choose_protected
 from pages.components.comparison.stored import predictions_of
 from pages.components.shared.data import get_faces
+from pages.components.shared.links import keep_among
 from pages.components.shared.overlay import overlay
 from pages.components.shared.rows import abreast
 from pages.components.shared.told import in_one_sentence
@@ -43,9 +45,12 @@ def gallery_section(desk: Desk) -> None:
     if after is None:
         st.info("There is only the reference on the desk; choose another variant above to see which faces change.")
         return
-    _choose_faces(desk)
     table = _face_table(desk.reference.source, after.source)
-    shown = _filtered(table, desk)
+    with st.columns([3, 2])[0]:
+        choose_protected(desk.audit)
+    table = table.assign(cell=cells_in_link(desk.audit, table["target"]))
+    _choose_faces(list(table["cell"].cat.categories))
+    shown = _filtered(table)
     try:
         if desk.audit.waits_for_faces:
             raise FairsalError("They are not drawn yet. Attribution draws them when it is first opened.")
@@ -68,10 +73,11 @@ def gallery_section(desk: Desk) -> None:
         _open(wanted, table, faces, desk, after)
 
 
-def _choose_faces(desk: Desk) -> None:
-    columns = st.columns([1, 3])
+def _choose_faces(cells: list[str]) -> None:
+    columns = st.columns([2, 3])
     with columns[0]:
-        st.selectbox("Group", ["all", *_cells(desk)], key="group", bind="query-params")
+        keep_among("group", ["all", *cells])
+        st.selectbox("Group", ["all", *cells], key="group", bind="query-params")
     with columns[1]:
         st.segmented_control(
             "Prediction",
@@ -93,17 +99,10 @@ def _face_table(before: Any, after: Any) -> pd.DataFrame:
     return face_changes(*parts)
 
 
-def _cells(desk: Desk) -> list[str]:
-    return [cell_name(desk.audit.target, desk.audit.confounder, cell) for cell in CELLS]
-
-
-def _filtered(table: pd.DataFrame, desk: Desk) -> pd.DataFrame:
+def _filtered(table: pd.DataFrame) -> pd.DataFrame:
     chosen = table[_OUTCOMES[st.session_state["outcome"]](table)]
     group = st.session_state["group"]
-    if group == "all":
-        return chosen
-    cell = CELLS[_cells(desk).index(group)]
-    return chosen[chosen["target"].eq(cell.target) & chosen["confounder"].eq(cell.confounder)]
+    return chosen if group == "all" else chosen[chosen["cell"].eq(group)]
 
 
 def _show_page(shown: pd.DataFrame, faces: FaceDataset, desk: Desk) -> None:
@@ -119,11 +118,11 @@ def _show_page(shown: pd.DataFrame, faces: FaceDataset, desk: Desk) -> None:
             st.image(
                 portrait_of(str(desk.audit.run.config["data"]), str(name), faces),
                 width="stretch",
-                alt=_describe(str(name), row, desk),
+                alt=_describe(str(name), row),
             )
             st.caption(
                 f"{row['before']:.2f} → **{row['after']:.2f}** {'✓ right' if row['right_after'] else '✗ wrong'}  \n"
-                f"{plain(_cell(row, desk))}"
+                f"{plain(row['cell'])}"
             )
             if st.button("Open", key=f"open-{name}", help=f"Face {plain(name)}, large", width="stretch"):
                 st.query_params["face"] = str(name)
@@ -144,13 +143,8 @@ def _pixels(faces: FaceDataset, name: str) -> NDArray[np.uint8]:
     return np.asarray(faces.take(row).images[0])
 
 
-def _cell(row: Any, desk: Desk) -> str:
-    cell = next(cell for cell in CELLS if cell == (bool(row["target"]), bool(row["confounder"])))
-    return cell_name(desk.audit.target, desk.audit.confounder, cell)
-
-
-def _describe(name: str, row: Any, desk: Desk) -> str:
-    return f"Face {name}, {_cell(row, desk)}, score {row['before']:.2f} before and {row['after']:.2f} after"
+def _describe(name: str, row: Any) -> str:
+    return f"Face {name}, {row['cell']}, score {row['before']:.2f} before and {row['after']:.2f} after"
 
 
 def _close() -> None:
@@ -170,11 +164,11 @@ def _open(name: str, table: pd.DataFrame, faces: FaceDataset, desk: Desk, after:
 def _face(name: str, row: Any, faces: FaceDataset, desk: Desk, after: Entry) -> None:
     pictures = st.columns(3)
     with pictures[0]:
-        st.markdown(f"**{plain(_cell(row, desk))}**")
+        st.markdown(f"**{plain(row['cell'])}**")
         st.image(
             portrait_of(str(desk.audit.run.config["data"]), name, faces),
             width="stretch",
-            alt=_describe(name, row, desk),
+            alt=_describe(name, row),
         )
     _maps(name, faces, list(zip(pictures[1:], (desk.reference, after), strict=True)))
     scores = {

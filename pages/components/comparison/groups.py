@@ -1,7 +1,7 @@
 """The same variants by groups of the reader's choice: any number of protected attributes, of any number of values, crossed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -10,7 +10,7 @@ import streamlit as st
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset
 from fairsal_core.metrics import LEAST_SHARE
-from fairsal_core.results import CLEAN, Compared, answers
+from fairsal_core.results import CLEAN, TREATED, Compared, answers
 from fairsal_core.runs import is_example
 from fairsal_core.scan import (
     AS_THEY_ARE,
@@ -18,6 +18,7 @@ from fairsal_core.scan import (
     Decided,
     GroupChanges,
     Groups,
+    cells_of_faces,
     compare_groups,
     group_changes,
     groups_by_variant,
@@ -25,6 +26,7 @@ from fairsal_core.scan import (
     keep_groups,
     labels_in,
 )
+from fairsal_core.settings import variant_title
 from pages.components.comparison.audit import Audit
 from pages.components.comparison.cards import in_words
 from pages.components.comparison.cells_chart import cells_chart
@@ -33,7 +35,7 @@ from pages.components.comparison.interval_bars import NO_BAR
 from pages.components.comparison.stored import Source, predictions_of
 from pages.components.shared.data import get_labels
 from pages.components.shared.group_tables import choose_view, rates_table, spreads_table
-from pages.components.shared.links import begin_with_linked, keep_among, write_into_link
+from pages.components.shared.links import begin_with_linked, keep_among, link_choice, write_into_link
 from pages.components.shared.table_download import offer_table
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
@@ -56,22 +58,25 @@ class Grouped:
         The judged faces with these attributes, without pixels.
     view : str
         One of VIEWS.
+    treated_by : str
+        What the test faces were treated by; empty for clean ones.
     """
 
     desk: Desk
     protected: tuple[str, ...]
     faces: FaceDataset
     view: str = AS_THEY_ARE
+    treated_by: str = ""
 
     @cached_property
     def key(self) -> tuple[object, ...]:
         """What tells these groups from others, for caches."""
         columns = list(dict.fromkeys(self.faces.column_of(each) for each in self.protected))
         labels = pd.util.hash_pandas_object(self.faces.attributes[columns].astype(str))
-        return self.protected, self.view, int(labels.sum())
+        return self.protected, self.view, self.treated_by, int(labels.sum())
 
     def of(self, entry: Entry) -> Groups:
-        """Return the groups under a variant, on clean faces and over all its seeds."""
+        """Return the groups under a variant, over all its seeds."""
         return _groups(entry.source, self.desk.audit.target, self.key, self)
 
     def changes(self, entry: Entry) -> GroupChanges | None:
@@ -92,7 +97,7 @@ class Grouped:
 
 @st.cache_data(max_entries=256, show_spinner="Counting by group …")
 def _groups(source: Source, target: str, key: tuple[object, ...], _grouped: Grouped) -> Groups:
-    decided = Decided.of(answers(_clean(source)), source[2], target)
+    decided = Decided.of(answers(_said(source, _grouped.treated_by)), source[2], target)
     return groups_of(decided, _grouped.faces, _grouped.protected, _grouped.view)
 
 
@@ -101,26 +106,60 @@ def _changes(
     before: Source, after: Source, target: str, key: tuple[object, ...], _grouped: Grouped
 ) -> GroupChanges | None:
     try:
-        parts = _clean(before), _clean(after)
+        parts = _said(before, _grouped.treated_by), _said(after, _grouped.treated_by)
         return group_changes(*parts, target, _grouped.faces, _grouped.protected, _grouped.view)
     except FairsalError:  # other seeds or faces: the numbers stand, their difference cannot be paired
         return None
 
 
-def _clean(source: Source) -> pd.DataFrame:
+def _said(source: Source, treated_by: str) -> pd.DataFrame:
     run, changed, variant = source
     rows = predictions_of(run, changed)
-    return rows[rows["variant"].eq(variant) & rows["evaluation"].eq(CLEAN)]
+    rows = rows[rows["variant"].eq(variant)]
+    if not treated_by:
+        return rows[rows["evaluation"].eq(CLEAN)]
+    return rows[rows["evaluation"].eq(TREATED) & rows["treated_by"].eq(treated_by)]
+
+
+def _treatments(entry: Entry) -> list[str]:
+    run, changed, variant = entry.source
+    rows = predictions_of(run, changed)
+    return sorted(
+        rows.loc[rows["variant"].eq(variant) & rows["evaluation"].eq(TREATED), "treated_by"].astype(str).unique()
+    )
 
 
 def groups_in_link(desk: Desk) -> Grouped | None:
     """Return the desk by the groups that the link names; None where it names none but the confounder, or not such as are there."""
+    faces, known = _linked(desk.audit)
+    return Grouped(desk, known, faces) if known not in ((), (desk.audit.confounder,)) else None
+
+
+def _linked(audit: Audit) -> tuple[FaceDataset, tuple[str, ...]]:
     asked = st.query_params.get_all(PROTECTED)
-    if asked in ([], [desk.audit.confounder]):
-        return None
-    faces, _ = labels_of(desk.audit)
-    known = tuple(name for name in asked if name in _options(faces, desk.audit))
-    return Grouped(desk, known, faces) if known else None
+    faces, _ = labels_of(audit)
+    options = _options(faces, audit) if asked else []
+    return faces, tuple(name for name in asked if name in options)
+
+
+def cells_in_link(audit: Audit, has: pd.Series) -> pd.Series:
+    """Return which cell each test face is in, of the groups that the link names, or else of those with and without the confounder.
+
+    Parameters
+    ----------
+    audit : Audit
+        The run.
+    has : Series of bool
+        Whether each face has the target; the index holds their names.
+    """
+    faces, protected = _linked(audit)
+    return cells_of_faces(has, audit.target, faces, protected or (audit.confounder,)).of
+
+
+def choose_protected(audit: Audit) -> tuple[str, ...]:
+    """Show the choice of attributes that groups are made of, and return it; without a choice it is the confounder."""
+    faces, _ = labels_of(audit)
+    return _choose(_options(faces, audit), audit.confounder)
 
 
 def labels_of(audit: Audit) -> tuple[FaceDataset, str]:
@@ -156,15 +195,17 @@ def _options(faces: FaceDataset, audit: Audit) -> list[str]:
 def groups_section(desk: Desk) -> None:
     """Show how each group fares under reference and candidate, which fares worst, and every rate of every variant by group."""
     faces, lacking = labels_of(desk.audit)
-    options = _options(faces, desk.audit)
     left, right = st.columns([3, 2])
     with left:
-        protected = _choose(options, desk.audit.confounder)
+        protected = choose_protected(desk.audit)
     with right:
         view = choose_view()
     if lacking:
         st.caption(plain(lacking))
-    grouped = Grouped(desk, protected, faces, view)
+    treated_by = _choose_treatment(desk)
+    if treated_by:
+        desk = replace(desk, entries=[entry for entry in desk.entries if treated_by in _treatments(entry)])
+    grouped = Grouped(desk, protected, faces, view, treated_by)
     _tell_worst(grouped)
     cells = grouped.cells
     if len(cells):
@@ -172,13 +213,14 @@ def groups_section(desk: Desk) -> None:
             cells_chart(cells, desk.reference.label, desk.candidate.label if desk.candidate else None),
             key="group_cells",
             config=NO_BAR,
-            alt="Accuracy of each group on clean faces, reference and candidate, with 95% intervals; the rates are in the table",
+            alt="Accuracy of each group, reference and candidate, with 95% intervals; the rates are in the table",
         )
     table = group_table(grouped)
     st.dataframe(table, hide_index=True, key="group_rates", alt="Rates by group and variant with 95% intervals")
     note = grouped.of(desk.reference).left_out_note
     st.caption(
-        "Clean test faces, 95% intervals over faces"
+        (f"Test faces treated by {plain(treated_by)}" if treated_by else "Clean test faces")
+        + ", 95% intervals over faces"
         + (" and seeds" if len(desk.audit.run.config["seeds"]) > 1 else "")
         + f". {plain(note)} Too small is less than {LEAST_SHARE:.0%} of the faces, or fewer than {FEWEST_IN_GROUP}. Impact ratio: "
         "the selection rate over that of the most selected group. Δ: change on the same faces and seeds. The worst group was "
@@ -200,6 +242,17 @@ def _choose(options: Sequence[str], confounder: str) -> tuple[str, ...]:
     )
     write_into_link(PROTECTED, chosen)
     return tuple(chosen) or (confounder,)
+
+
+def _choose_treatment(desk: Desk) -> str:
+    """Show the choice of test faces, where those that reference and candidate share were treated too; empty for clean ones."""
+    pair = [entry for entry in (desk.reference, desk.candidate) if entry]
+    shared = [name for name in _treatments(pair[0]) if all(name in _treatments(entry) for entry in pair)]
+    if not shared:
+        return ""
+    told = {CLEAN: CLEAN, **{name: f"treated by {variant_title(name)}" for name in shared}}
+    chosen = link_choice("Test faces", list(told), "group_faces", names=told)
+    return "" if chosen == CLEAN else chosen
 
 
 def _tell_worst(grouped: Grouped) -> None:
@@ -250,7 +303,7 @@ def _offer(grouped: Grouped, table: pd.DataFrame) -> None:
     audit = grouped.desk.audit
     with st.container(horizontal=True):
         offer_table(table, "These rates", f"groups-{audit.run.id}")
-        if is_example(audit.run):
+        if is_example(audit.run) or grouped.treated_by:  # verdicts rest on clean faces
             return
         if st.button("Put these groups into the report", icon=":material/description:"):
             predictions = predictions_of(audit.run.path, grouped.desk.reference.source[1])

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS, cell_name
+from fairsal_core.faces import CELLS
 from fairsal_core.pictures import diverging_map, outline_path, over_face
-from fairsal_core.results import about_these_networks
+from fairsal_core.results import SignedMaps, about_these_networks
 from fairsal_core.settings import variant_title
 from pages.components.comparison.explained import Explained
+from pages.components.comparison.groups import cells_in_link, choose_protected
 from pages.components.comparison.map_grid import Picture, map_grid
 from pages.components.comparison.roi_editor import SIDE
 
@@ -23,17 +25,17 @@ def side_by_side(explained: Explained) -> None:
     audit, attention, faces = explained.audit, explained.attention, explained.faces
     before, after = explained.before, explained.after
     first, second = variant_title(before), variant_title(after)
-    names = attention.faces
-    sets = len(names) // len(CELLS)
+    choose_protected(audit)
+    names, cells = attention.faces, _cells(explained)
+    of_cell = [np.flatnonzero(cells == cell) for cell in cells.cat.categories]
+    sets = max(map(len, of_cell))
     number = st.number_input(f"Faces, set 1 to {sets}", 1, sets, key="face_set", help="One test face of each subgroup.")
-    rows = range((number - 1) * len(CELLS), number * len(CELLS))
-    q, p = (
-        np.asarray(attention.maps(variant)[rows.start : rows.stop], dtype=np.float32) for variant in (before, after)
-    )
+    rows = [int(members[number - 1]) for members in of_cell if len(members) >= number]
+    q, p = (np.asarray(attention.maps(variant)[rows], dtype=np.float32) for variant in (before, after))
     limit = _limit([q, p])
     content = []
     for index, row in enumerate(rows):
-        cell = cell_name(audit.target, audit.confounder, CELLS[index])
+        cell = str(cells.iloc[row])
         face = faces.images[row] if faces else np.full((SIDE, SIDE, 3), 255, np.uint8)
         outline = outline_path(explained.region.of_face(row))
         difference = np.abs(p[index]) - np.abs(q[index])
@@ -65,10 +67,16 @@ def side_by_side(explained: Explained) -> None:
 def mean_maps(explained: Explained) -> None:
     """Show the mean map of each cell under both variants."""
     audit, attention = explained.audit, explained.attention
-    st.subheader("Mean maps of the four subgroups")
-    means = {variant: attention.means(variant) for variant in dict.fromkeys((explained.before, explained.after))}
+    st.subheader("Mean maps by group")
+    protected = choose_protected(audit)
+    cells = _cells(explained)
+    columns = [str(cell) for cell in cells.cat.categories]
+    variants = dict.fromkeys((explained.before, explained.after))
+    as_asked = protected == (audit.confounder,)
+    means = {
+        each: attention.means(each) if as_asked else _means_of_kept(attention.maps(each), cells) for each in variants
+    }
     limit = _limit(list(means.values()))
-    columns = [cell_name(audit.target, audit.confounder, cell) for cell in CELLS]
     path = outline_path(explained.region.shared)
     white = np.full((SIDE, SIDE, 3), 255, np.uint8)
     rows = [
@@ -79,6 +87,7 @@ def mean_maps(explained: Explained) -> None:
                     over_face(diverging_map(mean, limit), white),
                     f"Mean map of {column} under {variant_title(variant)}",
                     path,
+                    "" if as_asked else f"n = {int((cells == column).sum())}",
                 )
                 for column, mean in zip(columns, maps, strict=True)
             ],
@@ -87,11 +96,25 @@ def mean_maps(explained: Explained) -> None:
     ]
     map_grid(columns, rows, limit, key="mean_maps")
     seeds = len(attention.about["seeds"])
-    st.caption(
+    over = (
         f"Mean over {attention.about['faces'] // len(CELLS)} test faces a subgroup"
         + (f" and {seeds} seeds" if seeds > 1 else "")
-        + f"; each face's map counts alike. {about_these_networks(seeds)}"
+        if as_asked
+        else f"Mean over the faces whose maps are kept, {len(cells)} in all, of seed {attention.about['maps_of_seed']}"
     )
+    st.caption(f"{over}; each face's map counts alike. {about_these_networks(seeds if as_asked else 1)}")
+
+
+def _cells(explained: Explained) -> pd.Series:
+    """Return which cell each face whose map is kept is in, by the groups that the link names."""
+    attention = explained.attention
+    labels = attention.values.drop_duplicates("face").set_index("face")["target"].astype(bool)
+    return cells_in_link(explained.audit, labels.loc[attention.faces])
+
+
+def _means_of_kept(maps: SignedMaps, cells: pd.Series) -> NDArray[np.float32]:
+    kept = np.asarray(maps, dtype=np.float32)
+    return np.stack([kept[(cells == cell).to_numpy()].mean(axis=0) for cell in cells.cat.categories])
 
 
 def _limit(maps: Sequence[NDArray[np.float32]]) -> float:

@@ -1,5 +1,6 @@
 """The causal check that an audit of classifiers leaves: what hiding a region changes."""
 
+import pandas as pd
 import streamlit as st
 
 from fairsal_core.results import hidden_in_words, read_hidden
@@ -17,13 +18,17 @@ def has_hidden(run: Run) -> bool:
 
 
 @in_one_sentence(TITLE)
-def hidden_section(run: Run, title: str = TITLE) -> None:
+def hidden_section(run: Run) -> None:
     """Show how many decisions change when the region is hidden, by group; nothing for a run that hid none."""
     hidden = read_hidden(run.path)
     if hidden.empty:
         return
-    if title:
-        st.subheader(title)
+    st.subheader(TITLE)
+    show_hidden(run, hidden)
+
+
+def show_hidden(run: Run, hidden: pd.DataFrame) -> None:
+    """Show rows as `read_hidden` gives them."""
     st.dataframe(
         with_titles(hidden_in_words(hidden)),
         hide_index=True,

@@ -130,15 +130,17 @@ def test_a_default_export_is_explained_as_its_network_is(
         np.testing.assert_allclose(ours.diagnostics[name], values, rtol=1e-3, atol=1e-5)
 
 
-def test_an_older_export_whose_steps_are_named_by_module_is_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("make", "its_own"), [(Pooled, "."), (Tokens, "ConstantOfShape")])
+def test_an_older_export_is_too(make: Callable[[], nn.Module], its_own: str, tmp_path: Path) -> None:
+    """Its steps are named by module, and it works out to which shape a class token is expanded."""
     from fairsal_core.classifiers.imported.onnx_graph import _converted, parse
 
-    network, batch = Pooled().eval(), images(3, 32)
+    network, batch = make().eval(), images(3, 32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         names = {"input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}}
         torch.onnx.export(network, (batch[:2],), tmp_path / "m.onnx", dynamo=False, **names)
     model = parse(tmp_path / "m.onnx")
-    assert any("." in name for node in model.graph.node for name in node.output)
+    assert any(its_own in name for node in model.graph.node for name in (node.op_type, *node.output))
     ours, theirs = (explain(each, batch, 1, "lrp_graph") for each in (_converted(model), network))
     np.testing.assert_allclose(ours.relevance, theirs.relevance, atol=1e-4 * np.abs(theirs.relevance).max())

@@ -67,6 +67,28 @@ def test_small_groups_are_named_and_left_out(open_page: OpenPage, run: Run, of_c
     assert table["faces"].dropna().gt(0).all()
 
 
+def test_treated_faces_are_seen_by_group_too(open_page: OpenPage, run: Run, of_classes: None) -> None:
+    clean = rates(by_group(open_page, run, protected="race"))
+    app = by_group(open_page, run, protected="race", group_faces="general_mask@0.7")
+    assert "Test faces treated by" in texts(app)
+    treated = rates(app)
+    assert treated["group"].tolist() == clean["group"].tolist()
+    assert treated["accuracy"].tolist() != clean["accuracy"].tolist()
+    assert not any("into the report" in button.label for button in app.button)  # verdicts rest on clean faces
+
+
+def test_faces_and_maps_are_seen_by_the_chosen_groups(open_page: OpenPage, run: Run, of_classes: None) -> None:
+    app = open_page("comparison", run=run.id, tab="Faces", protected="race")
+    assert not app.exception and not app.error
+    groups = app.selectbox(key="group").options
+    assert "men with race=race 0" in groups and "women with race unknown" in groups
+    app.segmented_control(key="outcome").set_value("All").run()
+    app.selectbox(key="group").set_value("women with race unknown").run()
+    assert not app.exception
+    shown = [caption.value for caption in app.caption if "→" in caption.value and "right" in caption.value[-80:]]
+    assert all("women with race unknown" in each for each in shown if "**" in each)
+
+
 def test_without_the_set_the_confounder_is_known_from_the_predictions(
     open_page: OpenPage, run: Run, drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -277,7 +277,7 @@ def test_a_sound_run_says_nothing_of_the_kind(two: tuple[Run, Run], open_page: O
     assert (
         re.findall(r".{0,40}(?:\w+@|region_map|per_image|\blrp\b).*", told_of) == []
     )  # what only code calls something
-    assert "Mean maps of the four subgroups" in told_of
+    assert "Mean maps by group" in told_of
     assert "Relevance in the region, before and after" in told_of
 
 
