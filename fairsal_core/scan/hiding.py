@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from fairsal_core.faces import FaceDataset
@@ -34,7 +35,7 @@ def hidden_by_group(decisions: pd.DataFrame, target: str, faces: FaceDataset, pr
     parts = []
     for (variant, scheme), part in decisions.groupby(["variant", "scheme"], sort=False, observed=True):
         found = cells_of_faces(part.set_index("face")["target"].astype(bool), target, faces, protected)
-        numbers, names = found.of.cat.codes.to_numpy(dtype="int64"), list(found.of.cat.categories)
+        numbers, names = np.asarray(found.of.cat.codes, dtype=np.int64), list(found.of.cat.categories)
         groups = {
             "all": tuple(range(len(names))),
             **found.groups,
