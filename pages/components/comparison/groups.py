@@ -206,11 +206,12 @@ def groups_section(desk: Desk) -> None:
     if treated_by:
         desk = replace(desk, entries=[entry for entry in desk.entries if treated_by in _treatments(entry)])
     grouped = Grouped(desk, protected, faces, view, treated_by)
+    judged_on = f"faces treated by {variant_title(treated_by)}" if treated_by else "clean faces"
     _tell_worst(grouped)
     cells = grouped.cells
     if len(cells):
         st.plotly_chart(
-            cells_chart(cells, desk.reference.label, desk.candidate.label if desk.candidate else None),
+            cells_chart(cells, desk.reference.label, desk.candidate.label if desk.candidate else None, judged_on),
             key="group_cells",
             config=NO_BAR,
             alt="Accuracy of each group, reference and candidate, with 95% intervals; the rates are in the table",
@@ -219,8 +220,7 @@ def groups_section(desk: Desk) -> None:
     st.dataframe(table, hide_index=True, key="group_rates", alt="Rates by group and variant with 95% intervals")
     note = grouped.of(desk.reference).left_out_note
     st.caption(
-        (f"Test faces treated by {plain(treated_by)}" if treated_by else "Clean test faces")
-        + ", 95% intervals over faces"
+        f"Test faces: {plain(judged_on)}; 95% intervals over faces"
         + (" and seeds" if len(desk.audit.run.config["seeds"]) > 1 else "")
         + f". {plain(note)} Too small is less than {LEAST_SHARE:.0%} of the faces, or fewer than {FEWEST_IN_GROUP}. Impact ratio: "
         "the selection rate over that of the most selected group. Δ: change on the same faces and seeds. The worst group was "
@@ -251,7 +251,7 @@ def _choose_treatment(desk: Desk) -> str:
     if not shared:
         return ""
     told = {CLEAN: CLEAN, **{name: f"treated by {variant_title(name)}" for name in shared}}
-    chosen = link_choice("Test faces", list(told), "group_faces", names=told)
+    chosen = link_choice("Judged on faces", list(told), "group_faces", names=told)
     return "" if chosen == CLEAN else chosen
 
 

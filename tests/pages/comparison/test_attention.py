@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from fairsal_core.faces import Roi
 from fairsal_core.files import write_json, write_parquet
@@ -21,6 +22,23 @@ def run(finish_run: FinishRun, drawn_folder: Path, monkeypatch: pytest.MonkeyPat
     """A finished run in the workspace that the pages see, on faces that are on offer."""
     monkeypatch.setenv("FAIRSAL_DATA_ROOTS", str(drawn_folder))
     return finish_run(balanced=False)
+
+
+def grids(app: AppTest) -> str:
+    """What the grids of maps were given, as text."""
+    return " ".join(str(grid.proto) for grid in app.get("bidi_component"))
+
+
+@pytest.mark.parametrize("view", ["Mean maps", "Face by face"])
+def test_maps_are_shown_by_the_groups_in_the_link(open_page: OpenPage, run: Path, view: str) -> None:
+    by_default = open_page("comparison", run=run.name, tab="Attention", attention_view=view)
+    other = by_default.multiselect(key="protected").options[1]  # one that varies among the few test faces
+    app = open_page("comparison", run=run.name, tab="Attention", attention_view=view, protected=other)
+    assert not app.exception and not app.error
+    assert app.multiselect(key="protected").value == [other]
+    assert f"with {other}" in grids(app) and "with Blond_Hair" not in grids(app)
+    assert "with Blond_Hair" in grids(by_default)
+    assert ("Mean over the faces whose maps are kept" in texts(app)) == (view == "Mean maps")
 
 
 def test_the_sections_follow_the_region_in_the_link(open_page: OpenPage, run: Path) -> None:

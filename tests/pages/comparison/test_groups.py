@@ -1,5 +1,6 @@
 """Comparison by groups of the reader's choice, without a browser."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -70,7 +71,9 @@ def test_small_groups_are_named_and_left_out(open_page: OpenPage, run: Run, of_c
 def test_treated_faces_are_seen_by_group_too(open_page: OpenPage, run: Run, of_classes: None) -> None:
     clean = rates(by_group(open_page, run, protected="race"))
     app = by_group(open_page, run, protected="race", group_faces="general_mask@0.7")
-    assert "Test faces treated by" in texts(app)
+    assert "Test faces: faces treated by General mask" in texts(app)
+    axes = [json.loads(chart.proto.spec)["layout"]["xaxis"].get("title", {}) for chart in app.get("plotly_chart")]
+    assert {"text": "accuracy on faces treated by General mask, top 30%"} in axes
     treated = rates(app)
     assert treated["group"].tolist() == clean["group"].tolist()
     assert treated["accuracy"].tolist() != clean["accuracy"].tolist()
