@@ -270,7 +270,7 @@ def as_zennit(name: str, adapter: Adapter, images: NDArray[np.uint8]) -> str:
 
 
 def caught(adapter: Adapter, faces: FaceDataset) -> str:
-    """Return which planted mistakes the doctor finds and mends, and which it does not; and what it says where there is none."""
+    """Return which planted mistakes the doctor finds and mends, what the others cost, and whether it says one where none is."""
     images, labels = doctor_faces(faces, TARGET)
     truth = adapter.manifest
     found, missed = [], []
@@ -285,7 +285,13 @@ def caught(adapter: Adapter, faces: FaceDataset) -> str:
             for key in ("channels", "scale", "mean", "std", "size")
         )
         turned = mended and mended.outputs.reverse == truth.outputs.reverse
-        (found if right and turned else missed).append(mistake)
+        if right and turned:
+            found.append(mistake)
+            continue
+        lost = roc_auc(predict_scores(adapter, images), labels) - roc_auc(
+            predict_scores(Adapter(adapter.network, wrong).eval(), images), labels
+        )
+        missed.append(f"{mistake} (costs {float(lost):.3f} of AUC)")
     alarm = ", false alarm" if examine(adapter, images, labels).better else ""
     return f"{len(found)} of {len(MISTAKES)}" + (f", not {', '.join(missed)}" if missed else "") + alarm
 
