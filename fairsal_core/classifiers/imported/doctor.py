@@ -30,7 +30,7 @@ LEVEL = 0.95
 _CHANCE = 0.5
 LEAST = 20
 _SECOND_LOOKS = 3  # ways
-_WORTH = 0.01  # of the AUC: what the second look gains less is not worth a word, however sure
+_WORTH = 0.01  # of the AUC: less is not worth a word, however sure
 _BATCH = 50
 _RESAMPLES = 2000
 _UNTOLD = Interval(math.nan, math.nan)
@@ -219,7 +219,7 @@ def examine(
     The gain is the mean over faces of (s0 - y)^2 - (s1 - y)^2 (Brier 1950), s0 and s1 the two scores; its interval is
     Student's at level 1 - 0.05 / number of ways (Bonferroni). A way is better only if it also ranks no worse, so that scores
     that are merely flatter do not win. Swapped labels are known by the AUC alone. Of those that the first batch norm tells apart
-    the one that fits best comes first.
+    the one that fits best comes first; of others that are as good, to 0.01 of the AUC, the one that changes least.
 
     Where 200 faces name none, up to three ways whose AUC rises by more than the standard error of that are asked again on the
     others, which had no part in choosing them: there by the rise of the AUC alone (DeLong et al. 1988), since the Brier score of
@@ -234,8 +234,20 @@ def examine(
         return first
     second = _looked(classifier, doubted, images[FACES:], others, progress)
     ranked = [replace(trial, better=_ranks_better(trial, second.auc)) for trial in second.trials]
-    found = replace(second, trials=tuple(sorted(ranked, key=lambda trial: trial.auc, reverse=True)))
+    found = replace(
+        second, trials=_simplest_first(sorted(ranked, key=lambda trial: (trial.better, trial.auc), reverse=True))
+    )
     return found if found.better else first
+
+
+def _simplest_first(ranked: list[Trial]) -> tuple[Trial, ...]:
+    """Return ranked ways with the one that changes least at the head, of those as good as the first: to 0.01 of the area."""
+    best = ranked[0]
+    if not best.better or best.fits:
+        return tuple(ranked)
+    alike = [trial for trial in ranked if trial.better and trial.auc >= best.auc - _WORTH]
+    head = min(alike, key=lambda trial: len(trial.settings))
+    return (head, *(trial for trial in ranked if trial is not head))
 
 
 def _ranks_better(trial: Trial, auc: float) -> bool:
@@ -278,12 +290,12 @@ def _looked(
     # Below one half labels are swapped; that other feedings turn the answers round too is how an odd network may behave.
     swapped = interval.high < _CHANCE
 
-    def rank(trial: Trial) -> tuple[bool, float, float]:
+    def rank(trial: Trial) -> tuple[bool, float, bool, float]:
         first = swapped and "reverse" in trial.settings
-        return first, -trial.misfit if trial.fits else -math.inf, trial.gain
+        return first, -trial.misfit if trial.fits else -math.inf, trial.better, trial.gain
 
-    ranked = sorted(trials, key=rank, reverse=True)
-    return Diagnosis(len(labels), auc, interval, _accuracy(base, labels), tuple(ranked), float(misfits[0]))
+    ranked = _simplest_first(sorted(trials, key=rank, reverse=True))
+    return Diagnosis(len(labels), auc, interval, _accuracy(base, labels), ranked, float(misfits[0]))
 
 
 def candidates(manifest: Manifest) -> list[_Way]:

@@ -1,5 +1,6 @@
 """Planted mistakes of feeding: each is found, and a classifier that is fed rightly is left in peace."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fairsal_core.classifiers.imported.adapter import Adapter, prepare
-from fairsal_core.classifiers.imported.doctor import MISFIT, candidates, doctor_faces, examine
+from fairsal_core.classifiers.imported.doctor import (
+    MISFIT,
+    Trial,
+    _simplest_first,
+    candidates,
+    doctor_faces,
+    examine,
+)
 from fairsal_core.classifiers.imported.manifest import Manifest, as_manifest, with_settings
 from fairsal_core.classifiers.imported.remembered import noting
 from fairsal_core.classifiers.imported.source import to_frames
 from fairsal_core.errors import FairsalError
+from fairsal_core.metrics import Interval
 from tests.helpers import faces_in_memory
 
 RIGHT = {"resize": 32, "crop": 32, "mean": "0.485,0.456,0.406", "std": "0.229,0.224,0.225"}
@@ -188,6 +197,16 @@ def test_what_two_hundred_faces_cannot_tell_a_thousand_can(faint: Adapter) -> No
     assert len(found.trials) <= 3
     assert "on 800 faces" in found.sentences[0]
     assert not examine(faint, pixels, labels).better
+
+
+def test_of_ways_as_good_as_each_other_the_one_that_changes_least_is_said() -> None:
+    told = Interval(0.01, 0.03)
+    both = Trial("RGB, -1 to 1", {"channels": "RGB", "mean": "0.5", "std": "0.5"}, 0.905, 0.8, 0.03, told, better=True)
+    one = Trial("RGB", {"channels": "RGB"}, 0.9, 0.8, 0.02, told, better=True)
+    worse = Trial("the whole frame", {"resize": 32, "crop": 32}, 0.88, 0.8, 0.01, told, better=True)
+    assert _simplest_first([both, one, worse]) == (one, both, worse)
+    assert _simplest_first([both, replace(one, auc=0.89), worse])[0] is both
+    assert _simplest_first([replace(both, better=False), one])[1] is one
 
 
 def test_no_way_is_tried_twice_nor_what_is_there_already() -> None:
