@@ -1,6 +1,5 @@
 """Whether LRP of a network may be shown: what a map has to pass first, and what is shown where it does not."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -52,6 +51,8 @@ def why_no_lrp(
     except FairsalError as error:
         return str(error)
     logits = explained_logits(network, images, targets)
+    if not logits.any():
+        return "LRP has nothing to share out: this network's logits are 0 for all of these faces."
     lost = _of_all(learned.diagnostics["relevance_kept"] - 1, logits)
     if not lost < MOST_LOST:
         return f"LRP does not keep this network's relevance: {lost:.0%} of the logit comes or goes on the way to the pixels."
@@ -61,10 +62,12 @@ def why_no_lrp(
             f"LRP gives {constant:.3g} times the logit to what no picture changes in this network (class token, positions), "
             "and to the pixels what cancels it."
         )
-    alike = rank_correlation(np.abs(learned.relevance), np.abs(unlearned.relevance))
-    comparable = alike[np.isfinite(alike)]
-    if not len(comparable):
+    varies = np.ptp(learned.relevance, axis=(1, 2)) > 0
+    if not varies.any():
         return "LRP's maps of this network are the same everywhere."
+    alike = rank_correlation(np.abs(learned.relevance[varies]), np.abs(unlearned.relevance[varies]))
+    # With random weights the signal of a deep network may fade before its end, and a map that is flat is like no other.
+    comparable = np.nan_to_num(alike)
     if not comparable.mean() < MOST_ALIKE:
         return (
             "LRP's maps of this network show the face, not what was learned: with random weights they are much the same "
@@ -74,8 +77,5 @@ def why_no_lrp(
 
 
 def _of_all(shares: NDArray[np.floating[Any]], logits: NDArray[np.floating[Any]]) -> float:
-    """Return the mean size of what are shares of each face's logit, by the size of that; NaN if all logits are zero."""
-    sizes = np.abs(logits)
-    if not sizes.any():
-        return math.nan
-    return float(np.average(np.abs(shares), weights=sizes))
+    """Return the mean size of what are shares of each face's logit, by the size of that."""
+    return float(np.average(np.abs(shares), weights=np.abs(logits)))

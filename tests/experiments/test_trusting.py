@@ -102,9 +102,9 @@ def test_of_others_it_goes_by_the_graph(method: str) -> None:
         (Cancelling, Cancelling, "LRP gives .* times the logit to what no picture changes"),
         (small_network, small_network, "with random weights they are much the same .rank correlation 1.00"),
         (
-            lambda: looks_at((slice(0, 4), slice(0, 4))),
             lambda: looks_at((slice(0, 0), slice(0, 0))),
-            "LRP",
+            lambda: looks_at((slice(0, 4), slice(0, 4))),
+            "LRP has nothing to share out",
         ),
     ],
 )
@@ -116,6 +116,14 @@ def test_where_it_cannot_be_trusted_others_take_its_place(
     assert words.startswith("lrp_graph is left out for theirs. LRP")
     assert words.endswith("integrated_gradients and occlusion are shown instead.")
     assert re.search(why, words)
+
+
+def test_where_random_weights_give_a_flat_map_the_learned_one_stands() -> None:
+    """As in a deep network whose signal fades with random weights: its logits and their relevance are nothing but zeros."""
+    faded = small_network(5)
+    for weight in faded.parameters():
+        weight.data.zero_()
+    assert why_no_lrp(small_network(), faded, *FACES) is None
 
 
 def test_one_face_with_a_logit_of_nearly_zero_does_not_take_the_maps_from_all() -> None:
