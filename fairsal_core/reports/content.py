@@ -1,6 +1,7 @@
 """What a report says, gathered from a run's directory; templates only lay it out."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,21 @@ from fairsal_core.results import (
     quality_note,
     read_attention,
     read_hidden,
+    read_hidden_faces,
     read_predictions,
     read_results,
 )
 from fairsal_core.runs import Run, RunFiles, Standing, checked, read_array, read_content, recorded_versions, standing
-from fairsal_core.scan import AS_THEY_ARE, KeptGroups, data_of, groups_by_variant, kept_groups, labels_for, worst_of
+from fairsal_core.scan import (
+    AS_THEY_ARE,
+    KeptGroups,
+    data_of,
+    groups_by_variant,
+    hidden_by_group,
+    kept_groups,
+    labels_for,
+    worst_of,
+)
 from fairsal_core.settings import ORIGINAL, AuditConfig, ExperimentConfig, run_settings
 from fairsal_core.versions import versions
 
@@ -80,6 +91,7 @@ class Filed:
     log: list[Agreed | Reopened | Decided]
     digests: Mapping[str, str]
     by_group: list[KeptGroups]
+    hidden_by_group: list[tuple[str, pd.DataFrame]]
 
     @property
     def decisions(self) -> list[Decided]:
@@ -146,6 +158,11 @@ def read_filed(run: Run, protected: Sequence[str] = (), view: str = AS_THEY_ARE,
         raise FairsalError(f"Run {run.id} does not say which faces it was trained on.") from error
     recorded = recorded_versions(run.path)
     results, predictions = read_results(run.path), read_predictions(run.path)
+    by_group = (
+        _by_group(run, predictions, _reference(results), protected, view, progress)
+        if protected
+        else kept_groups(run.path)
+    )
     return Filed(
         run=run,
         config=run_settings(run.kind, run.config),
@@ -163,9 +180,8 @@ def read_filed(run: Run, protected: Sequence[str] = (), view: str = AS_THEY_ARE,
         notes=read_notes(run.path),
         log=read_log(run.path),
         digests={"run": run_digest(run.path), **data_digest(run.path)},
-        by_group=_by_group(run, predictions, _reference(results), protected, view, progress)
-        if protected
-        else kept_groups(run.path),
+        by_group=by_group,
+        hidden_by_group=_hidden_by_group(run, predictions, by_group, progress),
     )
 
 
@@ -175,6 +191,25 @@ def _by_group(
     target, confounder = str(run.config["target"]), str(run.config["confounder"])
     faces = labels_for(data_of(run), predictions, confounder, protected, progress)
     return groups_by_variant(predictions, target, faces, protected, reference, view)
+
+
+def _hidden_by_group(
+    run: Run, predictions: pd.DataFrame, by_group: Sequence[KeptGroups], progress: Progress
+) -> list[tuple[str, pd.DataFrame]]:
+    """Return what groups are made of and what hiding changes in each, for a run that kept what it did to each face.
+
+    Labels come from the set as it is now; of a set that has gone nothing is said.
+    """
+    decisions = read_hidden_faces(run.path)
+    if decisions.empty:
+        return []
+    target, confounder = str(run.config["target"]), str(run.config["confounder"])
+    found = []
+    for protected in dict.fromkeys(tuple(each.protected) for each in by_group):
+        with suppress(FairsalError, OSError):
+            faces = labels_for(data_of(run), predictions, confounder, protected, progress)
+            found.append((" x ".join(protected), hidden_by_group(decisions, target, faces, protected)))
+    return found
 
 
 def judgements(

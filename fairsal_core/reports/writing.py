@@ -124,6 +124,11 @@ def report_zip(run: Run, scratch: Path, *, faces: bool | None = None) -> bytes:
     return buffer.getvalue()
 
 
+def _all_hidden(filed: Filed) -> pd.DataFrame:
+    parts = [table.assign(groups=of) for of, table in filed.hidden_by_group]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
 def report_tables(filed: Filed) -> dict[str, Any]:
     """Return the tables of a report by file name."""
     tables = {
@@ -132,6 +137,7 @@ def report_tables(filed: Filed) -> dict[str, Any]:
         "changes": changes(filed),
         "attention": attention_summary(filed.attention),
         "hidden": filed.hidden,
+        "hidden_by_group": _all_hidden(filed),
         "groups": _all_groups(filed),
         "group_changes": _all_group_changes(filed),
         "training_faces": subset_table(filed),
@@ -175,6 +181,7 @@ def report_html(filed: Filed, *, faces: bool | None = None, progress: Progress =
         ],
         attention=with_titles(attention_summary(filed.attention)).rename(columns=heads_of(filed.attention)),
         hidden=with_titles(hidden_in_words(filed.hidden)),
+        hidden_by_group=[(of, with_titles(hidden_in_words(table))) for of, table in filed.hidden_by_group],
         directions=directions(reported_metrics(filed.attention)),
         charts=charts(filed),
         region_map=region_map(filed),

@@ -29,7 +29,7 @@ from fairsal_core.results import (
     read_results,
 )
 from fairsal_core.runs import RunFiles, check_run, load_run, read_content, run_here
-from fairsal_core.scan import hidden_by_group
+from fairsal_core.scan import groups_by_variant, hidden_by_group, keep_groups
 from fairsal_core.schemes import SCHEMES
 from fairsal_core.settings import parse_audit, parse_config
 from tests.helpers import put_bundled
@@ -192,6 +192,13 @@ def test_variants_of_a_run_are_audited(home: Path, drawn_folder: Path, run: str)
     assert "What hiding changes" in report
     assert "Data audit of the faces read" in report
     assert f"three_conv, {run}:original" in report
+    assert "<h3>By Smiling" not in report
+    keep_groups(path, groups_by_variant(predictions, "Male", faces, ["Smiling", "Young"], "original"))
+    filed = write_report(done, home / "groups", faces=False)
+    assert "<h3>By Smiling x Young</h3>" in filed.html.read_text(encoding="utf-8")
+    by_group = pd.read_csv(filed.html.parent / "tables" / "hidden_by_group.csv")
+    assert by_group[by_group["group"] == "all"]["where"].tolist() == hidden["where"][:3].tolist() * 2
+    assert by_group["group"].str.contains(" and with").any()
 
 
 def test_unknown_subjects_are_named(home: Path, run: str) -> None:
