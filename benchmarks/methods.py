@@ -139,8 +139,9 @@ class Tables(NamedTuple):
         folder.mkdir(parents=True, exist_ok=True)
         seeds = set(self.predictions["seed"])
         for before, table, file in zip(self.kept(folder), self, self._files(folder), strict=True):
-            others = before[~before["seed"].isin(seeds)] if len(before) else before
-            together = pd.concat([part for part in (others, table) if len(part)], ignore_index=True)
+            others = before[~before["seed"].isin(seeds)] if len(before) else table.iloc[:0]
+            parts = [part for part in (others, table) if len(part)]
+            together = pd.concat(parts, ignore_index=True) if parts else table
             together.to_parquet(file, compression="zstd")
 
     @classmethod
