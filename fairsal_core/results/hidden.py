@@ -35,12 +35,7 @@ def read_hidden(run: Path) -> pd.DataFrame:
     FairsalError
         If it cannot be read.
     """
-    try:
-        table = read_table(run, RunFiles(run).hidden)
-    except FileNotFoundError:
-        return pd.DataFrame(columns=list(HIDDEN_COLUMNS))
-    check_columns(f"What run {run.name} says of hidden regions", table, _KINDS)
-    return table
+    return _read(run, RunFiles(run).hidden, "of hidden regions", HIDDEN_COLUMNS, _KINDS)
 
 
 def read_hidden_faces(run: Path) -> pd.DataFrame:
@@ -54,11 +49,16 @@ def read_hidden_faces(run: Path) -> pd.DataFrame:
     FairsalError
         If it cannot be read.
     """
+    about = "of single faces with regions hidden"
+    return _read(run, RunFiles(run).hidden_faces, about, HIDDEN_FACES_COLUMNS, _FACE_KINDS)
+
+
+def _read(run: Path, file: Path, about: str, columns: Sequence[str], kinds: Mapping[str, Kind]) -> pd.DataFrame:
     try:
-        table = read_table(run, RunFiles(run).hidden_faces)
+        table = read_table(run, file)
     except FileNotFoundError:
-        return pd.DataFrame(columns=list(HIDDEN_FACES_COLUMNS))
-    check_columns(f"What run {run.name} says of single faces with regions hidden", table, _FACE_KINDS)
+        return pd.DataFrame(columns=list(columns))
+    check_columns(f"What run {run.name} says {about}", table, kinds)
     return table
 
 

@@ -320,9 +320,7 @@ def candidates(manifest: Manifest) -> list[_Way]:
     return _differing(manifest, found)
 
 
-def _differing(
-    manifest: Manifest, found: list[tuple[str, dict[str, Any]]]
-) -> list[tuple[str, dict[str, Any], Manifest]]:
+def _differing(manifest: Manifest, found: list[tuple[str, dict[str, Any]]]) -> list[_Way]:
     seen, kept = [manifest.preprocessing], []
     for what, settings in found:
         content = manifest.model_dump()

@@ -230,8 +230,9 @@ def _closed(model: Any) -> Any:
     del closed.graph.value_info[:]  # said for an open number
     closed = optimizer.optimize(closed)
     # Left alone by itself, since it may be large: older exporters work out with it to which shape a class token is expanded.
-    small = {"ConstantOfShape": True}
-    optimizer.fold_constants(closed, onnx_shape_inference=True, should_fold=lambda node: small.get(node.op_type))
+    optimizer.fold_constants(
+        closed, onnx_shape_inference=True, should_fold=lambda node: node.op_type == "ConstantOfShape" or None
+    )
     return optimizer.optimize(closed)
 
 
