@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from fairsal_core.cli.options import add_data, source
+from fairsal_core.cli.options import add_data, add_view, source
 from fairsal_core.cli.outcome import Outcome, run_outcome
 from fairsal_core.cli.progress import tell_events
 from fairsal_core.cli.settings import add_settings, given_settings
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ATTRIBUTE",
         help="also every rate by group of these attributes, crossed, shown and kept for the report",
     )
-    parser.add_argument("--view", choices=("natural", "equal"), default="natural", help="of groups: see the guide")
+    add_view(parser)
     parser.add_argument(
         "--split", "--test-split", dest="split", default="test", choices=("test", "val", "train", "all"),
         help="faces that are judged on: of a split, or of all",

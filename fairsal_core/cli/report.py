@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from fairsal_core.cli.options import add_view
 from fairsal_core.cli.outcome import Outcome
 from fairsal_core.cli.progress import show_progress
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ATTRIBUTE",
         help="every rate by group of these attributes, crossed (default: the groups that were put into the report)",
     )
-    parser.add_argument("--view", choices=("natural", "equal"), default="natural", help="of groups: see the guide")
+    add_view(parser)
 
 
 def do(options: argparse.Namespace) -> Outcome:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fairsal_core.cli.options import source
+from fairsal_core.cli.options import add_view, source
 from fairsal_core.cli.outcome import Outcome
 from fairsal_core.errors import FairsalError, unknown_name
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--groups", nargs="+", metavar="ATTRIBUTE", help="also show every rate by group of these attributes, crossed"
     )
-    parser.add_argument("--view", choices=("natural", "equal"), default="natural", help="of groups: see the guide")
+    add_view(parser)
     parser.add_argument("--cohort", help="look only at the faces of a cohort that was saved by this name")
 
 

@@ -62,6 +62,7 @@ from fairsal_core.metrics.mover import (
 )
 from fairsal_core.metrics.paired import change_estimates, odds_change
 from fairsal_core.metrics.pareto import dominated
+from fairsal_core.metrics.populations import in_population
 from fairsal_core.metrics.proportions import (
     Numbers,
     Rates,
@@ -168,6 +169,7 @@ __all__ = [
     "hrf",
     "impact_ratios",
     "in_order",
+    "in_population",
     "inside_minus_outside",
     "large_enough",
     "magnitude",

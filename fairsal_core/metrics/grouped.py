@@ -31,14 +31,22 @@ from fairsal_core.metrics.intervals import LEVEL, Hits, Interval
 from fairsal_core.metrics.mover import change_interval, contrast_interval
 from fairsal_core.metrics.proportions import Numbers, Rates
 
-_TOGETHER, _TARGET, _OTHER = (1.0,), (1.0, 0.0), (0.0, 1.0)  # what faces with the target, and without, weigh
+_TARGET, _OTHER = (1.0, 0.0), (0.0, 1.0)  # what faces with the target, and without, weigh
 
 
 class _Counted(NamedTuple):
-    """What a rate counts, (S, N), and what faces with the target and without weigh in it; one number: all faces alike."""
+    """What a rate counts, (S, N), and what faces with the target and without weigh in it in each group, (G, 2).
+
+    Weights of one column, (G, 1), are of all faces alike.
+    """
 
     hits: NDArray[np.float64]
-    weights: tuple[float, ...]
+    weights: Numbers
+
+    @property
+    def apart(self) -> bool:
+        """Whether faces with the target and without are weighed apart."""
+        return bool(self.weights.shape[1] > 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +63,7 @@ class GroupDecisions:
         Group of each face, 0 to `count` - 1.
     count : int
         Number of groups.
-    share : float, optional
+    share : float or array (G,), optional
         How large a share of a group has the target, as for `group_rates`; by default as the faces are.
     """
 
@@ -63,7 +71,7 @@ class GroupDecisions:
     target: NDArray[np.bool_]
     groups: NDArray[np.int64]
     count: int
-    share: float | None = None
+    share: float | Numbers | None = None
 
     def rates(self, level: float = LEVEL) -> dict[str, Rates]:
         """Return each of GROUP_RATES for each group, (G,): means over seeds, `n` the faces that a rate is of."""
@@ -95,8 +103,9 @@ class GroupDecisions:
         FairsalError
             If the two are about other faces, groups or numbers of seeds.
         """
-        alike = self.yes.shape == after.yes.shape and self.count == after.count and self.share == after.share
-        if not alike or not np.array_equal(self.groups, after.groups) or not np.array_equal(self.target, after.target):
+        alike = self.yes.shape == after.yes.shape and self.count == after.count
+        same = ((self.groups, after.groups), (self.target, after.target), (self.share, after.share))
+        if not alike or not all(np.array_equal(*each) for each in same):
             raise FairsalError("A change by group needs the same seeds, faces and groups before and after.")
         befores, afters = self._counted(), after._counted()
         return {metric: self._changes(befores[metric], afters[metric]) for metric in GROUP_RATES}
@@ -110,14 +119,21 @@ class GroupDecisions:
     def _counted(self) -> dict[str, _Counted]:
         yes = np.asarray(self.yes, dtype=np.float64)
         right = np.where(self.target, yes, 1 - yes)
-        mixed = _TOGETHER if self.share is None else (self.share, 1 - self.share)
+        target, other = (np.tile(weights, (self.count, 1)) for weights in (_TARGET, _OTHER))
+        mixed = self._mixed()
         return {
             SELECTION_RATE: _Counted(yes, mixed),
-            TRUE_POSITIVE_RATE: _Counted(yes, _TARGET),
-            FALSE_POSITIVE_RATE: _Counted(yes, _OTHER),
-            FALSE_NEGATIVE_RATE: _Counted(1 - yes, _TARGET),
+            TRUE_POSITIVE_RATE: _Counted(yes, target),
+            FALSE_POSITIVE_RATE: _Counted(yes, other),
+            FALSE_NEGATIVE_RATE: _Counted(1 - yes, target),
             ACCURACY_RATE: _Counted(right, mixed),
         }
+
+    def _mixed(self) -> Numbers:
+        if self.share is None:
+            return np.ones((self.count, 1))
+        share = np.broadcast_to(np.asarray(self.share, dtype=np.float64), self.count)
+        return np.stack([share, 1 - share], axis=1)
 
     def _rates(self, counted: _Counted, level: float) -> Rates:
         return self._each(counted, lambda hits, strata, weights: contrast_interval(hits, strata, weights, level))
@@ -132,7 +148,7 @@ class GroupDecisions:
         for group in range(self.count):
             chosen = self.groups == group
             hits, strata = counted.hits[..., chosen], self._strata(counted, chosen)
-            weights = np.array(counted.weights)
+            weights = counted.weights[group]
             weighed = np.isin(strata, np.flatnonzero(weights))
             values = _values(hits, strata, weights)
             value = float(values if values.ndim == 0 else values[1] - values[0])
@@ -142,13 +158,14 @@ class GroupDecisions:
 
     def _differences(self, counted: _Counted, level: float, which: NDArray[np.int64]) -> Rates:
         """Return each group's rate less each other's, (G', G') for the G' groups asked for."""
-        weights = np.array([*counted.weights, *(-weight for weight in counted.weights)])
+        strata_of_one = counted.weights.shape[1]
         shape = (len(which), len(which))
         low, high = np.zeros(shape), np.zeros(shape)
         for place, first in enumerate(which):
             for other, second in enumerate(which[:place]):
                 chosen = np.isin(self.groups, (first, second))
-                strata = self._strata(counted, chosen) + len(counted.weights) * (self.groups[chosen] == second)
+                strata = self._strata(counted, chosen) + strata_of_one * (self.groups[chosen] == second)
+                weights = np.concatenate([counted.weights[first], -counted.weights[second]])
                 ends = contrast_interval(counted.hits[:, chosen], strata, weights, level)
                 low[place, other], high[place, other] = ends
                 low[other, place], high[other, place] = -ends.high, -ends.low
@@ -156,8 +173,9 @@ class GroupDecisions:
         return Rates(unknown, low, high, unknown)
 
     def _strata(self, counted: _Counted, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        apart = len(counted.weights) > 1
-        return (~self.target[chosen]).astype(np.int64) if apart else np.zeros(int(chosen.sum()), dtype=np.int64)
+        if not counted.apart:
+            return np.zeros(int(chosen.sum()), dtype=np.int64)
+        return (~self.target[chosen]).astype(np.int64)
 
 
 def _values(hits: NDArray[np.float64], strata: NDArray[np.int64], weights: Numbers) -> Numbers:

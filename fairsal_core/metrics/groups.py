@@ -59,12 +59,7 @@ def shortcut_gap(
     return float(np.mean(aligned) - np.mean([accuracies[cell] for cell in conflicting]))
 
 
-def subgroup_estimates(
-    correct: Hits,
-    cells: NDArray[np.int64],
-    *,
-    prevalence: NDArray[np.floating] | NDArray[np.integer] | None = None,
-) -> list[Estimate]:
+def subgroup_estimates(correct: Hits, cells: NDArray[np.int64]) -> list[Estimate]:
     """Return accuracy over all faces, the two target groups and the four cells, and the gap.
 
     Parameters
@@ -74,9 +69,6 @@ def subgroup_estimates(
         the probability that it is; values are then expectations.
     cells : array, (N,) int
         Cell of each face.
-    prevalence : array, (4,), optional
-        How common each cell is out there. By default each face counts the same, so that equal cells weigh the same; with
-        it the accuracy over several cells is what a population with these cells would see.
 
     Returns
     -------
@@ -90,18 +82,22 @@ def subgroup_estimates(
     seeds differ by where there are several.
     """
     decisions = Decisions(correct, cells)
-    weights = decisions.sizes if prevalence is None else np.where(decisions.sizes > 0, prevalence, 0)
-    return [*_accuracies(decisions, weights), _gap(decisions, weights)]
+    return [*accuracies(decisions), gap_estimate(decisions)]
 
 
 def accuracies(decisions: Decisions) -> list[Estimate]:
     """Return accuracy over all faces, the two target groups and the four cells, as `subgroup_estimates` does."""
-    return _accuracies(decisions, decisions.sizes)
+    return [_accuracy(decisions, members) for members in _groups() if decisions.sizes[list(members)].any()]
 
 
 def gap_estimate(decisions: Decisions) -> Estimate:
     """Return the gap, as `subgroup_estimates` does."""
-    return _gap(decisions, decisions.sizes)
+    faces = len(decisions.cells)
+    if not all(decisions.sizes[list(members)].any() for members in (TARGET_CELLS, OTHER_CELLS)):
+        return Estimate(GAP, ALL_CELLS, math.nan, Interval(math.nan, math.nan), faces)
+    shares = gap_weights(decisions.sizes)
+    interval = contrast_interval(decisions.correct, decisions.cells, shares)
+    return Estimate(GAP, ALL_CELLS, _sum_of(decisions.rates, shares), interval, faces)
 
 
 def worst_cell_estimate(decisions: Decisions) -> Estimate:
@@ -262,24 +258,11 @@ def _groups() -> Iterator[tuple[int, ...]]:
         yield (cell,)
 
 
-def _accuracies(decisions: Decisions, weights: _Weights) -> list[Estimate]:
-    return [_accuracy(decisions, members, weights) for members in _groups() if weights[list(members)].any()]
-
-
-def _accuracy(decisions: Decisions, members: tuple[int, ...], weights: _Weights) -> Estimate:
-    shares = _shares(members, weights)
+def _accuracy(decisions: Decisions, members: tuple[int, ...]) -> Estimate:
+    shares = _shares(members, decisions.sizes)
     faces = int(np.isin(decisions.cells, np.flatnonzero(shares)).sum())
     interval = contrast_interval(decisions.correct, decisions.cells, shares)
     return Estimate(ACCURACY, members, _sum_of(decisions.rates, shares), interval, faces)
-
-
-def _gap(decisions: Decisions, weights: _Weights) -> Estimate:
-    faces = len(decisions.cells)
-    if not all(weights[list(members)].any() for members in (TARGET_CELLS, OTHER_CELLS)):
-        return Estimate(GAP, ALL_CELLS, math.nan, Interval(math.nan, math.nan), faces)
-    shares = gap_weights(weights)
-    interval = contrast_interval(decisions.correct, decisions.cells, shares)
-    return Estimate(GAP, ALL_CELLS, _sum_of(decisions.rates, shares), interval, faces)
 
 
 def gap_weights(weights: _Weights) -> NDArray[np.float64]:

@@ -95,12 +95,15 @@ def ratio_of(first: Rates, second: Rates) -> Rates:
 
 
 def mixture_of(first: Rates, second: Rates, share: ArrayLike) -> Rates:
-    """Return share * first + (1 - share) * second of independent faces, by MOVER; one that weighs 0 is not asked."""
+    """Return share * first + (1 - share) * second of independent faces, by MOVER; one that weighs 0 is not asked.
+
+    A share that is NaN, which is not known, gives NaN.
+    """
     one = np.asarray(share, np.float64) * np.ones_like(first.value)
     weights = (one, 1 - one)
     parts = [
         [
-            np.where(weight > 0, weight * column, 0.0)
+            np.where(weight == 0, 0.0, weight * column)
             for column in (rate.value, rate.value - rate.low, rate.high - rate.value)
         ]
         for weight, rate in zip(weights, (first, second), strict=True)

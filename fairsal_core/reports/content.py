@@ -189,7 +189,7 @@ def _by_group(
     run: Run, predictions: pd.DataFrame, reference: str, protected: Sequence[str], view: str, progress: Progress
 ) -> list[KeptGroups]:
     target, confounder = str(run.config["target"]), str(run.config["confounder"])
-    faces = labels_for(data_of(run), predictions, confounder, protected, progress)
+    faces = labels_for(data_of(run), predictions, confounder, protected, view, progress)
     return groups_by_variant(predictions, target, faces, protected, reference, view)
 
 
@@ -207,7 +207,7 @@ def _hidden_by_group(
     found = []
     for protected in dict.fromkeys(tuple(each.protected) for each in by_group):
         with suppress(FairsalError, OSError):
-            faces = labels_for(data_of(run), predictions, confounder, protected, progress)
+            faces = labels_for(data_of(run), predictions, confounder, protected, progress=progress)
             found.append((" x ".join(protected), hidden_by_group(decisions, target, faces, protected)))
     return found
 

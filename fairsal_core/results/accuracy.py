@@ -1,6 +1,6 @@
 """From predictions to the table of results: every number of every variant, clean and treated, with its interval."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +22,8 @@ from fairsal_core.metrics import (
     GroupMetric,
     Hits,
     cell_numbers,
+    in_population,
     metrics_of,
-    subgroup_estimates,
 )
 from fairsal_core.results.checking import Kind, check_columns
 from fairsal_core.runs import RunFiles, is_there, read_table
@@ -71,18 +71,48 @@ def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd
     return _as_results(rows)
 
 
-def natural_table(predictions: pd.DataFrame, target: str, confounder: str, prevalence: Sequence[int]) -> pd.DataFrame:
-    """Return accuracy and gap as a population would see them whose four cells are as common as `prevalence` says.
+def natural_table(predictions: pd.DataFrame, target: str, cells: pd.Series, prevalence: pd.Series) -> pd.DataFrame:
+    """Return accuracy and gap as a population would see them whose cells are as common as one says.
 
-    Same columns as `results_table`, over all seeds alone. The cells themselves are those of the equal-cell view.
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `results_table`.
+    target : str
+        What they predict, for naming the groups.
+    cells : Series
+        Which cell each face is in, by face: see `four_cells`. The faces of a cell have the target, or none of them does.
+    prevalence : Series
+        How common each cell is, by cell; one that is not named is not there.
+
+    Returns
+    -------
+    DataFrame
+        Same columns as `results_table`, over all seeds alone: of all, of the two target groups, and the gap.
     """
-    weights = np.asarray(prevalence)
+    kinds = pd.CategoricalDtype(list(dict.fromkeys([*prevalence.index, *cells.unique()])))
+    codes = cells.astype(kinds).cat.codes.astype(np.int64)
+    weights = prevalence.reindex(kinds.categories, fill_value=0).to_numpy(np.float64)
+    named = ("all", group_name(target, True), group_name(target, False), gap_name(target))
     rows: list[dict[str, Any]] = []
     for about, part in by_evaluation(predictions):
-        correct, cells, _ = judged(part)
-        estimates = subgroup_estimates(correct, cells, prevalence=weights)
-        rows += [{**about, "seed": pd.NA, **row} for row in _as_rows(estimates, target, confounder)]
+        said = answers(part)
+        of_each = np.asarray(codes.loc[said.faces], dtype=np.int64)
+        of_target = np.zeros(len(weights), dtype=bool)
+        of_target[of_each[said.target]] = True
+        found = in_population(said.correct, of_each, weights, of_target)
+        rows += [
+            {**about, "seed": pd.NA, **_as_row(estimate, group)} for group, estimate in zip(named, found, strict=True)
+        ]
     return _as_results(rows)
+
+
+def four_cells(predictions: pd.DataFrame, target: str, confounder: str) -> pd.Series:
+    """Return which of the four cells each face of predictions is in, by face: what it is called."""
+    faces = predictions.drop_duplicates("face").set_index("face")
+    numbers = cell_numbers(faces["target"].to_numpy(dtype=bool), faces["confounder"].to_numpy(dtype=bool))
+    names = np.array([cell_name(target, confounder, cell) for cell in CELLS])
+    return pd.Series(names[numbers], index=faces.index, name="cell")
 
 
 def read_results(run: Path) -> pd.DataFrame:
@@ -250,14 +280,18 @@ def _rows(correct: Hits, cells: NDArray[np.int64], target: str, confounder: str)
 
 def _as_rows(estimates: Iterable[Estimate], target: str, confounder: str) -> Iterator[dict[str, Any]]:
     for estimate in estimates:
-        yield {
-            "metric": estimate.metric,
-            "group": group_of(estimate, target, confounder),
-            "value": estimate.value,
-            "low": estimate.interval.low,
-            "high": estimate.interval.high,
-            "n": estimate.n,
-        }
+        yield _as_row(estimate, group_of(estimate, target, confounder))
+
+
+def _as_row(estimate: Estimate, group: str) -> dict[str, Any]:
+    return {
+        "metric": estimate.metric,
+        "group": group,
+        "value": estimate.value,
+        "low": estimate.interval.low,
+        "high": estimate.interval.high,
+        "n": estimate.n,
+    }
 
 
 def group_of(estimate: Estimate, target: str, confounder: str) -> str:

@@ -17,6 +17,7 @@ from fairsal_core.results.accuracy import (
     EVALUATION_KEYS,
     TREATED,
     by_evaluation,
+    four_cells,
     gap_name,
     natural_table,
     read_predictions,
@@ -37,7 +38,6 @@ REPLICATION_COLUMNS = (
     *("target", "confounder", "variant", "scheme", "quantile", "evaluation", "authors", "quantity"),
     *("value", "low", "high", "published", "n", "seeds", "train", "run"),
 )
-_EQUAL = (1, 1, 1, 1)
 _Evaluation = tuple[str, str, str]  # variant, evaluation, treated by
 _Parts = dict[_Evaluation, pd.DataFrame]
 _Numbers = dict[tuple[str, str, str, str], dict[str, Any]]  # evaluation and group to value, low, high, n
@@ -155,7 +155,8 @@ def _key(choice: SchemeChoice, evaluation: str) -> tuple[str, str, str]:
 
 
 def _numbers(config: ExperimentConfig, predictions: pd.DataFrame) -> _Numbers:
-    table = natural_table(predictions, config.target, config.confounder, _EQUAL)
+    cells = four_cells(predictions, config.target, config.confounder)
+    table = natural_table(predictions, config.target, cells, pd.Series(1, index=cells.unique()))
     keyed: dict[Any, Any] = table.set_index([*EVALUATION_KEYS, "group"])[["value", "low", "high", "n"]].to_dict("index")
     return keyed
 

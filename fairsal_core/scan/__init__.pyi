@@ -20,6 +20,7 @@ from .groups import (
     FEWEST_IN_GROUP,
     GROUP_COLUMNS,
     IMPACT_RATIO,
+    POPULATION,
     UNKNOWN,
     VIEWS,
     Cells,
@@ -28,6 +29,7 @@ from .groups import (
     cells_of_faces,
     group_changes,
     groups_of,
+    population_of,
     worst_of,
 )
 from .hiding import hidden_by_group
@@ -54,6 +56,7 @@ __all__ = [
     "LOOK_COLUMNS",
     "MARGIN",
     "OVERLAP_COLUMNS",
+    "POPULATION",
     "QUADRANTS",
     "SAME_FAMILY",
     "SCAN_COLUMNS",
@@ -108,6 +111,7 @@ __all__ = [
     "parts_in",
     "parts_of",
     "pooled",
+    "population_of",
     "quadrant",
     "read_cohort",
     "save_cohort",

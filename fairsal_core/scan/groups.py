@@ -24,8 +24,8 @@ from fairsal_core.metrics import (
 from fairsal_core.results import paired_answers
 from fairsal_core.scan.subjects import Decided, Judged, places_of
 
-AS_THEY_ARE, EQUAL = "natural", "equal"
-VIEWS = (AS_THEY_ARE, EQUAL)
+AS_THEY_ARE, EQUAL, POPULATION = "natural", "equal", "population"
+VIEWS = (AS_THEY_ARE, EQUAL, POPULATION)
 UNKNOWN = "unknown"
 IMPACT_RATIO = "impact_ratio"
 GROUP_COLUMNS = ("group", "metric", "value", "low", "high", "n", "counted")
@@ -53,7 +53,8 @@ class Groups:
     left_out : tuple of str
         Groups too small to count.
     view : str
-        "natural": as the faces are. "equal": the two labels of the target weigh the same in each group.
+        "natural": as the faces are. "equal": the two labels of the target weigh the same in each group. "population": as common as
+        among all faces of the set that could have been judged.
     """
 
     table: pd.DataFrame
@@ -130,9 +131,9 @@ def groups_of(
     protected : sequence of str
         One or more attributes of two or more values each, which are crossed. A face whose label is missing is of the group
         "unknown".
-    view : "natural" or "equal"
-        As the faces are, or with both labels of the target weighing the same in every group: selection rate and accuracy
-        depend on it.
+    view : "natural", "equal" or "population"
+        As the judged faces are, with both labels of the target weighing the same in every group, or each as common in a group as
+        in all of the set's faces of the splits that the judged ones are of: selection rate and accuracy depend on it.
     least_share, fewest
         Of all faces, and faces, below which a group is left out of the spreads, and named.
 
@@ -252,8 +253,24 @@ def _grouped(
         raise FairsalError(f"Groups are seen {' or '.join(VIEWS)}, not '{view}'.")
     grouping = _grouping(faces.take(places_of(judged, faces)), protected)
     yes = np.atleast_2d(np.asarray(judged.yes, dtype=np.float64))
-    share = 0.5 if view == EQUAL else None
+    share = None if view == AS_THEY_ARE else 0.5 if view == EQUAL else _shares(grouping, judged, faces, protected)
     return grouping, GroupDecisions(yes, judged.has, grouping.numbers, len(grouping.names), share)
+
+
+def _shares(
+    grouping: _Grouping, judged: Judged | Decided, faces: FaceDataset, protected: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return how large a share of each group has the target among all faces that could have been judged, (G,)."""
+    pool = population_of(judged.faces, faces, judged.target)
+    among = _grouping(pool, protected)
+    shares = pd.Series(pool.labels(judged.target)).groupby(np.array(among.names)[among.numbers]).mean()
+    return shares.reindex(grouping.names).to_numpy(dtype=np.float64)
+
+
+def population_of(judged: pd.Index, faces: FaceDataset, target: str) -> FaceDataset:
+    """Return the faces that judged ones stand for: those of the same splits of their set whose label of the target is known."""
+    splits = faces.split.loc[judged].unique()
+    return faces.take(np.flatnonzero(faces.split.isin(splits).to_numpy())).with_label(target)
 
 
 def _grouping(faces: FaceDataset, protected: Sequence[str]) -> _Grouping:

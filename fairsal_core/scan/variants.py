@@ -8,7 +8,7 @@ from fairsal_core.faces import FaceDataset, list_labels
 from fairsal_core.metrics import Interval, difference_of_sizes
 from fairsal_core.progress import Progress, silent
 from fairsal_core.results import CLEAN, Compared, Number, answers, word_of
-from fairsal_core.scan.groups import AS_THEY_ARE, GroupChanges, Groups, group_changes, groups_of
+from fairsal_core.scan.groups import AS_THEY_ARE, POPULATION, GroupChanges, Groups, group_changes, groups_of
 from fairsal_core.scan.keeping import KeptGroups
 from fairsal_core.scan.subjects import Decided, labels_in
 
@@ -16,16 +16,21 @@ WORST_GROUP = "worst_group"
 
 
 def labels_for(
-    data: str, predictions: pd.DataFrame, confounder: str, protected: Sequence[str], progress: Progress = silent
+    data: str,
+    predictions: pd.DataFrame,
+    confounder: str,
+    protected: Sequence[str],
+    view: str = AS_THEY_ARE,
+    progress: Progress = silent,
 ) -> FaceDataset:
-    """Return the faces with the attributes that groups are made of; where it is the confounder alone, predictions tell it.
+    """Return the faces with the attributes that groups are made of; predictions tell the confounder, where that is all.
 
     Raises
     ------
     FairsalError
-        If other attributes are asked for and the set cannot be read.
+        If other attributes are asked for, or the population that the faces are of, and the set cannot be read.
     """
-    if tuple(protected) == (confounder,):
+    if tuple(protected) == (confounder,) and view != POPULATION:
         return labels_in(predictions, confounder, data)
     return list_labels(data, progress)
 

@@ -45,8 +45,26 @@ def test_one_seed_is_what_proportions_say() -> None:
         assert decisions.spread(name, counted) == spread
 
 
-@pytest.mark.parametrize("share", [None, 0.5])
-def test_seeds_that_agree_are_worth_no_more_faces(share: float | None) -> None:
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_each_group_may_have_a_share_of_its_own(seeds: int) -> None:
+    yes, target, groups = drawn(seeds)
+    share = np.linspace(0, 1, 7)
+    decisions = GroupDecisions(yes, target, groups, 7, share)
+    rates, changes = decisions.rates(), decisions.changes(GroupDecisions(~yes, target, groups, 7, share))
+    hit, false = rates["true_positive_rate"].value, rates["false_positive_rate"].value
+    assert rates["selection_rate"].value == pytest.approx(share * hit + (1 - share) * false)
+    assert rates["accuracy"].value == pytest.approx(share * hit + (1 - share) * (1 - false))
+    assert changes["accuracy"].value == pytest.approx(1 - 2 * rates["accuracy"].value)
+    assert rates["selection_rate"].low[0] == pytest.approx(rates["false_positive_rate"].low[0])  # it alone counts there
+    spread = decisions.spread("selection_rate", np.ones(7, dtype=bool))
+    assert spread.difference == pytest.approx(np.ptp(rates["selection_rate"].value))
+    assert spread.difference_low <= spread.difference <= spread.difference_high
+    with pytest.raises(FairsalError, match="same seeds, faces and groups"):
+        decisions.changes(GroupDecisions(yes, target, groups, 7, share[::-1].copy()))
+
+
+@pytest.mark.parametrize("share", [None, 0.5, np.full(7, 0.3)])
+def test_seeds_that_agree_are_worth_no_more_faces(share: float | NDArray[np.float64] | None) -> None:
     yes, target, groups = drawn(1)
     alone = GroupDecisions(yes, target, groups, 7, share).rates()
     together = GroupDecisions(np.repeat(yes, 3, axis=0), target, groups, 7, share).rates()

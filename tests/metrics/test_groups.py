@@ -209,27 +209,6 @@ def test_without_a_cell_there_is_no_difference() -> None:
         assert math.isnan(estimate.interval.low)
 
 
-@pytest.mark.parametrize("seeds", [1, 3])
-def test_natural_prevalence_weighs_the_cells(seeds: int) -> None:
-    correct, cells = judged(seeds, (0.3, 0.9, 0.95, 0.6))
-    prevalence = np.array([20, 980, 300, 700])
-    natural = by_cells(subgroup_estimates(correct, cells, prevalence=prevalence))
-    rates = np.array([correct[:, cells == cell].mean() for cell in range(4)])
-    assert natural[ALL_CELLS].value == pytest.approx((rates * prevalence).sum() / 2000)
-    assert natural[TARGET_CELLS].value == pytest.approx(0.02 * rates[0] + 0.98 * rates[1])
-    assert natural[()].value == pytest.approx(0.3 * rates[2] + 0.7 * rates[3] - 0.02 * rates[0] - 0.98 * rates[1])
-    assert natural[ALL_CELLS].interval.low < natural[ALL_CELLS].value < natural[ALL_CELLS].interval.high
-    assert natural[(0,)].value == pytest.approx(rates[0])
-
-
-def test_prevalence_in_proportion_to_the_faces_changes_nothing() -> None:
-    correct, cells = judged(2, (0.3, 0.9, 0.95, 0.6))
-    plain, weighed = (by_cells(subgroup_estimates(correct, cells, prevalence=p)) for p in (None, np.full(4, 0.25)))
-    for key, estimate in plain.items():
-        assert weighed[key].value == pytest.approx(estimate.value)
-        assert weighed[key].interval == pytest.approx(estimate.interval)
-
-
 def test_drawn_decisions_give_the_metrics_of_a_thousand_draws() -> None:
     generator = np.random.default_rng(0)
     cells = np.repeat(np.arange(4), 50)

@@ -48,6 +48,11 @@ def test_a_mixture_of_one_is_that_one(share: float) -> None:
         assert (found.low[0], found.high[0]) == pytest.approx((alone.low[0], alone.high[0]))
 
 
+def test_a_share_that_is_not_known_gives_no_mixture() -> None:
+    found = mixture_of(rates_of([30, 30], 100), rates_of([80, 80], 90), [np.nan, 0.5])
+    assert np.isnan([found.value[0], found.low[0], found.high[0]]).all() and np.isfinite(found.value[1])
+
+
 def test_where_nobody_is_selected_no_ratio_can_be_said() -> None:
     found = ratio_of(rates_of([5, 0], 20), rates_of([0, 5], 20))
     assert np.isnan(found.value[0]) and np.isnan(found.low[0]) and np.isnan(found.high[0])

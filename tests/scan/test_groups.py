@@ -1,5 +1,7 @@
 """Groups of a run's variants over all seeds, on sets with classes and with faces whose label is unknown."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from fairsal_core.faces import FaceDataset
 from fairsal_core.metrics import GROUP_RATES
 from fairsal_core.results import CANNOT_SAY, answers, compare_variants, over_all_seeds, results_table
 from fairsal_core.scan import (
+    POPULATION,
     Decided,
     Groups,
     cells_of_faces,
@@ -65,6 +68,25 @@ def test_by_the_confounder_the_worst_and_its_change_are_those_of_the_four_cells(
         assert mine is not None and theirs is not None
         assert mine[:4] == pytest.approx(theirs[:4])
     assert one.candidate is not None and worst.candidate is not None and one.candidate.about == worst.candidate.about
+
+
+def test_a_population_weighs_labels_as_all_faces_of_the_split_have_them() -> None:
+    part = clean("original")
+    generator = np.random.default_rng(2)
+    judged = part.drop_duplicates("face").set_index("face")
+    has, race = generator.random(900) < 0.7, generator.choice(RACES, 900)
+    names = [*judged.index.astype(str), *(f"{number}.png" for number in range(900 - len(judged)))]
+    has[: len(judged)] = judged["target"]
+    attributes = pd.DataFrame({"Male": has, "race": pd.Categorical(race, categories=RACES)}, index=names)
+    split = pd.Series(["test"] * 800 + ["train"] * 100, index=names)
+    faces = replace(faces_in_memory({"Male": has}), attributes=attributes, split=split, rows=None, packed=None)
+    found = groups(part, faces, ["race"], view=POPULATION).table.set_index(["group", "metric"])["value"]
+    for name in RACES:
+        share = has[:800][race[:800] == name].mean()
+        of = found[f"race={name}"]
+        assert of["accuracy"] == pytest.approx(
+            share * of["true_positive_rate"] + (1 - share) * (1 - of["false_positive_rate"])
+        )
 
 
 @pytest.mark.parametrize("protected", [["race"], ["race", "Young"]])

@@ -1,5 +1,6 @@
 """The tab on accuracy: every number of every variant, on clean and on treated faces, in several views."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -19,12 +20,11 @@ from pages.components.comparison.views import show_view
 @st.fragment
 def accuracy_tab(desk: Desk) -> None:
     """Show the numbers; a switch redraws them alone, and not the page."""
-    chosen = replace(desk, evaluations=choose_evaluation())
     show_view(
         {
-            "All numbers": partial(desk_section, chosen),
+            "All numbers": partial(_on_chosen_faces, desk_section, desk),
             "By group": partial(groups_section, desk),
-            "Groups and gap": partial(charts_section, chosen),
+            "Groups and gap": partial(_on_chosen_faces, charts_section, desk),
             "Against fairness": partial(pareto_section, desk),
             "The paper's figures": partial(figures_section, desk.audit),
             "As common as out there": partial(prevalence_section, desk.audit),
@@ -32,3 +32,7 @@ def accuracy_tab(desk: Desk) -> None:
         },
         "accuracy_view",
     )
+
+
+def _on_chosen_faces(section: Callable[[Desk], None], desk: Desk) -> None:
+    section(replace(desk, evaluations=choose_evaluation()))

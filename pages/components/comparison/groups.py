@@ -15,6 +15,7 @@ from fairsal_core.runs import is_example
 from fairsal_core.scan import (
     AS_THEY_ARE,
     FEWEST_IN_GROUP,
+    POPULATION,
     Decided,
     GroupChanges,
     Groups,
@@ -55,7 +56,7 @@ class Grouped:
     protected : tuple of str
         The attributes that groups are made of.
     faces : FaceDataset
-        The judged faces with these attributes, without pixels.
+        The judged faces with these attributes, without pixels; the whole set where they stand for a population.
     view : str
         One of VIEWS.
     treated_by : str
@@ -164,20 +165,30 @@ def choose_protected(audit: Audit) -> tuple[str, ...]:
 
 def labels_of(audit: Audit) -> tuple[FaceDataset, str]:
     """Return the judged faces with their labels, and why these are the confounder's alone where they are."""
-    source = str(audit.run.config["data"])
-    predictions = predictions_of(audit.run.path, (audit.run.path / "predictions.parquet").stat().st_mtime)
-    told = labels_in(predictions, audit.confounder, source)
+    faces, lacking = set_of(audit)
+    return (faces, lacking) if lacking else (faces.take(faces.names.get_indexer(_told(audit).names)), "")
+
+
+def set_of(audit: Audit) -> tuple[FaceDataset, str]:
+    """Return the whole set that judged faces are of, or these with the confounder alone, and why where it is so."""
+    told = _told(audit)
     try:
-        faces = get_labels(source)
+        faces = get_labels(str(audit.run.config["data"]))
+        codes, _ = faces.classes(audit.confounder)
     except (FairsalError, OSError) as error:
         return told, f"Of these faces only the confounder is known: {error}"
-    places = faces.names.get_indexer(told.names)
-    if (places < 0).any():
+    if not told.names.isin(faces.names).all():
         return told, "Of these faces only the confounder is known: some of them are not in their set any more."
-    own = faces.take(places)
+    has = pd.Series(codes == 1, index=faces.names, dtype="boolean").mask(codes < 0)
     # What the run was told stands, whatever the set says of it by now.
-    attributes = own.attributes.assign(**{audit.confounder: told.attributes[audit.confounder]})
-    return FaceDataset(own.name, own.root, own.image_folder, attributes, own.split), ""
+    has.loc[told.names] = told.attributes[audit.confounder].astype("boolean")
+    attributes = faces.attributes.assign(**{audit.confounder: has})
+    return FaceDataset(faces.name, faces.root, faces.image_folder, attributes, faces.split), ""
+
+
+def _told(audit: Audit) -> FaceDataset:
+    predictions = predictions_of(audit.run.path, (audit.run.path / "predictions.parquet").stat().st_mtime)
+    return labels_in(predictions, audit.confounder, str(audit.run.config["data"]))
 
 
 def _options(faces: FaceDataset, audit: Audit) -> list[str]:
@@ -202,10 +213,12 @@ def groups_section(desk: Desk) -> None:
         view = choose_view()
     if lacking:
         st.caption(plain(lacking))
+    elif view == POPULATION:
+        faces, _ = set_of(desk.audit)
     treated_by = _choose_treatment(desk)
     if treated_by:
         desk = replace(desk, entries=[entry for entry in desk.entries if treated_by in _treatments(entry)])
-    grouped = Grouped(desk, protected, faces, view, treated_by)
+    grouped = Grouped(desk, protected, faces, AS_THEY_ARE if lacking and view == POPULATION else view, treated_by)
     judged_on = f"faces treated by {variant_title(treated_by)}" if treated_by else "clean faces"
     _tell_worst(grouped)
     cells = grouped.cells

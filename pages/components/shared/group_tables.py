@@ -4,10 +4,14 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.metrics import GROUP_RATES
-from fairsal_core.scan import AS_THEY_ARE, EQUAL, IMPACT_RATIO, VIEWS, Groups
+from fairsal_core.scan import AS_THEY_ARE, EQUAL, IMPACT_RATIO, POPULATION, VIEWS, Groups
 
 CANNOT_SAY = "cannot say"
-_VIEW_TITLES = {AS_THEY_ARE: "as the faces are", EQUAL: "both labels weigh the same"}
+_VIEW_TITLES = {
+    AS_THEY_ARE: "as the faces are",
+    EQUAL: "both labels weigh the same",
+    POPULATION: "as common as out there",
+}
 
 
 def choose_view() -> str:
@@ -21,7 +25,8 @@ def choose_view() -> str:
             key="group_view",
             bind="query-params",
             format_func=_VIEW_TITLES.__getitem__,
-            help="Selection rate and accuracy depend on how common the target is in a group: as among the test faces, or alike.",
+            help="Selection rate and accuracy depend on how common the target is in a group: as among the test faces, both labels "
+            "alike, or as in all of the set's faces of their split.",
         )
     )
 
