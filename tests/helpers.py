@@ -1,5 +1,6 @@
 """Small image sets for tests, in memory and on disk; and registries with more in them."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,17 @@ def put_bundled(config: ExperimentConfig) -> None:
     """Have the run take a region classifier that knows its attribute: against another's map nothing is measured."""
     stage = region_stage(load_faces(config.data), config.confounder, config.regions, torch.device("cpu"))
     stage.put(lambda folder: bundled_classifier(config.confounder).save(folder / "regions"))
+
+
+def folder_of_own(root: Path, faces: FaceDataset, rows: slice) -> Path:
+    """Write some faces of a set with a table of their own, `labels.parquet`."""
+    some = faces.take(np.arange(len(faces))[rows])
+    (root / "img").mkdir(parents=True)
+    for name in some.names:
+        shutil.copy(some.image_folder / name, root / "img" / name)
+    table = some.attributes.copy()
+    table.insert(0, "image", [f"img/{name}" for name in some.names])
+    table["split"] = some.split.astype(str)
+    table["identity"] = [f"person {number % 7}" for number in range(len(some))]
+    table.to_parquet(root / "labels.parquet", index=False, row_group_size=7)
+    return root

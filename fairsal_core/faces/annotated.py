@@ -112,18 +112,18 @@ def _labels(cells: pd.DataFrame, attribute: Attribute, order: tuple[str, ...] | 
     names = list(known_order) if not others else [name for name in known_order if name in said] + others
     number = {name: place for place, name in enumerate(names)}
     numbers = np.array([-1 if value is None else number[value] for value in meanings])
-    return pd.Series(pd.Categorical.from_codes(numbers[codes].tolist(), categories=pd.Index(names)), index=cells.index)
+    return pd.Series(pd.Categorical.from_codes(numbers[codes], categories=pd.Index(names)), index=cells.index)
 
 
 def _identity(cells: pd.DataFrame, column: str | None) -> pd.Series | None:
     if column is None:
         return None
-    texts = _column(cells, column).astype(object)
-    if texts.map(lambda text: meaning.is_missing(text) or (text.isdecimal() and len(text) < 19)).all():
-        numbers = texts.map(lambda text: None if meaning.is_missing(text) else int(text))
-        return pd.Series(pd.array(numbers.tolist(), dtype="Int64"), index=cells.index, name="identity")
-    codes, _ = pd.factorize(texts.where(~texts.map(meaning.is_missing)))
-    values = pd.array([None if code < 0 else int(code) for code in codes], dtype="Int64")
+    codes, texts = pd.factorize(_column(cells, column).astype("category"))  # who comes first is 0
+    known = [str(text) for text in texts if not meaning.is_missing(str(text))]
+    numbered = all(text.isdecimal() and len(text) < 19 for text in known)
+    number = {text: int(text) if numbered else place for place, text in enumerate(known)}
+    numbers = np.array([*(number.get(str(text), -1) for text in texts), -1], dtype=np.int64)[codes]
+    values = pd.arrays.IntegerArray(numbers, numbers < 0)
     return pd.Series(values, index=cells.index, name="identity")
 
 
@@ -134,15 +134,19 @@ def _split(
         by = tuple(name for name in dict.fromkeys([mapping.target, *mapping.protected[:1]]) if name in attributes)
         split, said = drawn_split(attributes, identity, tuple(map(str, by)))
         return split, (said,)
-    texts = _column(cells, mapping.split).astype(object)
-    names = texts.map(mapping.splits)
-    if names.isna().any():
-        first = cells.index[names.isna()][0]
+    column = pd.Series(_column(cells, mapping.split).astype("category"))
+    places = {name: place for place, name in enumerate(SPLITS)}
+    of_text = [places.get(mapping.splits.get(str(text), ""), -1) for text in column.cat.categories]
+    numbers = np.array([*of_text, -1])[column.cat.codes.to_numpy()]
+    if (numbers < 0).any():
+        row = int(np.flatnonzero(numbers < 0)[0])
         raise FairsalError(
-            f"The column '{mapping.split}' says '{texts[first][:60]}' of {first}, which is none of {', '.join(SPLITS)} "
-            f"({int(names.isna().sum())} of {len(cells)} rows): give every row one, or map no column as the split and one is drawn."
+            f"The column '{mapping.split}' says '{str(column.iloc[row])[:60]}' of {cells.index[row]}, which is none of "
+            f"{', '.join(SPLITS)} ({int((numbers < 0).sum())} of {len(cells)} rows): give every row one, or map no column as "
+            "the split and one is drawn."
         )
-    return names.astype(pd.CategoricalDtype(list(SPLITS))).rename("split"), ()
+    named = pd.Categorical.from_codes(numbers, dtype=pd.CategoricalDtype(list(SPLITS)))
+    return pd.Series(named, index=cells.index, name="split"), ()
 
 
 def _missing(attributes: pd.DataFrame) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairsal_core.faces.annotated import Annotated
+from fairsal_core.faces.annotated import Annotated, faces_of
 from fairsal_core.faces.celeba import is_celeba, load_celeba, read_celeba
 from fairsal_core.faces.celeba_hq import is_celeba_hq, load_celeba_hq, read_celeba_hq
 from fairsal_core.faces.class_folders import is_class_folders, load_class_folders, read_class_folders
@@ -14,6 +14,7 @@ from fairsal_core.faces.fairface import is_fairface, load_fairface, read_fairfac
 from fairsal_core.faces.imagefolder import is_imagefolder, load_imagefolder, read_imagefolder
 from fairsal_core.faces.lfwa import is_lfwa, load_lfwa, read_lfwa
 from fairsal_core.faces.own_table import is_own_table, load_own_table, read_own_table
+from fairsal_core.faces.several import is_several, read_several
 from fairsal_core.faces.tar_shards import is_tar_shards, load_tar_shards, read_tar_shards
 from fairsal_core.faces.utkface import is_utkface, load_utkface, read_utkface
 from fairsal_core.registry import Registry
@@ -45,11 +46,25 @@ class Format:
     anything: bool = False
 
 
+def _read_several(root: Path) -> Annotated:
+    return read_several(root, _reader_of)
+
+
+def _load_several(root: Path) -> FaceDataset:
+    return faces_of(_read_several(root))
+
+
+def _reader_of(root: Path) -> Callable[[Path], Annotated] | None:
+    form = recognised(root)
+    return form.read if form else None
+
+
 FORMATS = Registry(
     "format",
     "fairsal.formats",
     Format,
     (
+        Format("several", "Several folders as one set, named in sets.txt.", is_several, _load_several, _read_several),
         Format(
             "fairface",
             "FairFace's: a table for each split, with age, gender and race.",

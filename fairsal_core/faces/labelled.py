@@ -74,7 +74,7 @@ def labelled_pictures(path: Path, pictures: Pictures, folder: Path, picture: str
     if len(head.cells.columns) < 2:
         raise _no_rows(path, head)
     column = picture_column(head, pictures) if picture is None else picture
-    table = read_table(path, picture=column, keep=lambda cell: outside(cell) or pictures.has(cell))
+    table = read_table(path, picture=column, keep=lambda cell: pictures.has(cell) or outside(cell))
     if not table.total:
         raise _no_rows(path, table)
     names = table.text(column)
@@ -116,8 +116,11 @@ def _no_rows(path: Path, table: Written) -> FairsalError:
 
 def picture_column(head: Written, pictures: Pictures) -> str:
     """Return the column that says which picture a row is about: the one that finds most, or the first."""
-    hits = {str(column): sum(map(pictures.has, head.cells[column].cat.categories)) for column in head.cells.columns}
-    names = [name for name in hits if name.lower() in meaning.PICTURE_NAMES and name != UNNAMED]
+    columns = [str(column) for column in head.cells.columns]
+    names = [name for name in columns if name.lower() in meaning.PICTURE_NAMES and name != UNNAMED]
+    if names and _names_one_a_row(head, names[0], pictures):
+        return names[0]
+    hits = {column: sum(map(pictures.has, head.cells[column].cat.categories)) for column in columns}
     if not hits:
         return UNNAMED
     best = max(hits.values())
@@ -125,6 +128,12 @@ def picture_column(head: Written, pictures: Pictures) -> str:
         return names[0] if names else next(iter(hits))
     # An index of 0, 1, 2 finds 000001.jpg as well: what is called a picture goes before, and then what holds more.
     return next(name for name in (*names, *hits) if hits[name] == best)
+
+
+def _names_one_a_row(head: Written, column: str, pictures: Pictures) -> bool:
+    """Return whether a column is surely the one: each of its cells is a picture's path. Then no other way need be looked for."""
+    texts = head.cells[column].cat.categories
+    return 0 < len(head.cells) == len(texts) and all(str(text) in pictures for text in texts)
 
 
 def outside(cell: str) -> bool:

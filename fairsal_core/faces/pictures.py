@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.home import leads_out
@@ -45,6 +47,14 @@ def is_mac_shadow(name: str) -> bool:
     return PurePosixPath(name).name.startswith("._") or "__MACOSX" in PurePosixPath(name).parts
 
 
+class _Otherwise(NamedTuple):
+    """Files by what else may be written for them: their name in any folder, that without its ending, and its number."""
+
+    by_name: dict[str, list[str]]
+    by_stem: dict[str, list[str]]
+    by_number: dict[int, list[str]]
+
+
 class Pictures:
     """Finds the file that a table means: by its path, its name in another folder, without or with another ending, or its number.
 
@@ -57,19 +67,26 @@ class Pictures:
     def __init__(self, files: Iterable[str]) -> None:
         self.files = list(files)
         self._exact = set(self.files)
-        self._by_name: dict[str, list[str]] = {}
-        self._by_stem: dict[str, list[str]] = {}
-        self._by_number: dict[int, list[str]] = {}
-        for file in self.files:
-            name = file.rpartition("/")[2].lower()
-            stem = name.rpartition(".")[0]
-            self._by_name.setdefault(name, []).append(file)
-            self._by_stem.setdefault(stem, []).append(file)
-            if stem.isascii() and stem.isdecimal() and len(stem) < 20:
-                self._by_number.setdefault(int(stem), []).append(file)
+
+    def __contains__(self, written: str) -> bool:
+        """Return whether this is a picture's whole path."""
+        return written in self._exact
 
     def __len__(self) -> int:
         return len(self.files)
+
+    @cached_property
+    def _otherwise(self) -> _Otherwise:
+        """What is asked where a path is not written out; made then, since of a million files it takes seconds."""
+        found = _Otherwise({}, {}, {})
+        for file in self.files:
+            name = file.rpartition("/")[2].lower()
+            stem = name.rpartition(".")[0]
+            found.by_name.setdefault(name, []).append(file)
+            found.by_stem.setdefault(stem, []).append(file)
+            if stem.isascii() and stem.isdecimal() and len(stem) < 20:
+                found.by_number.setdefault(int(stem), []).append(file)
+        return found
 
     def find(self, written: str) -> str | None:
         """Return the picture that a cell means, or None.
@@ -90,13 +107,14 @@ class Pictures:
         path = written.replace("\\", "/")
         folder, _, name = path.rpartition("/")
         name = name.lower().strip()
-        found = self._by_name.get(name)
+        known = self._otherwise
+        found = known.by_name.get(name)
         if found is None:
             stem, dot, ending = name.rpartition(".")
             has_ending = bool(dot) and f".{ending}" in SUFFIXES
-            found = self._by_stem.get(stem if has_ending else name)
+            found = known.by_stem.get(stem if has_ending else name)
             if found is None and not has_ending and name.isascii() and name.isdecimal() and len(name) < 20:
-                found = self._by_number.get(int(name))
+                found = known.by_number.get(int(name))
         if not found:
             return None
         fitting = [file for file in found if _same_end(folder, file.rpartition("/")[0])]

@@ -20,6 +20,7 @@ from fairsal_core.faces.mapping import Mapping, kept_mapping
 from fairsal_core.faces.packed_files import stamped
 from fairsal_core.faces.packing import pack
 from fairsal_core.faces.pictures import list_pictures
+from fairsal_core.faces.several import SETS
 from fairsal_core.faces.splitting import with_held_out
 from fairsal_core.home import cache_folder, leads_out
 from fairsal_core.progress import Progress, silent
@@ -85,7 +86,10 @@ def _find(root: Path) -> tuple[Path, Format] | None:
     inside = _inside(root)
     if len(inside) > 1 and form is None:
         names = ", ".join(place.name for place, _ in inside)
-        raise FairsalError(f"'{root}' holds several sets ({names}): name one of them.")
+        raise FairsalError(
+            f"'{root}' holds several sets ({names}): name one of them, or write their names into {root / SETS}, a line each, "
+            "to have them as one."
+        )
     if inside and (form is None or not inside[0][1].anything):
         return inside[0]
     if form is not None:

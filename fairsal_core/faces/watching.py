@@ -6,6 +6,8 @@ import numpy as np
 
 from fairsal_core.faces.dataset import FaceDataset
 from fairsal_core.faces.packed_files import stamps_of
+from fairsal_core.faces.pictures import SUFFIXES
+from fairsal_core.faces.several import folders_of, is_several
 
 Glance = frozenset[tuple[str, int, int]]
 
@@ -18,7 +20,12 @@ def glance(faces: FaceDataset) -> Glance:
     """
     with os.scandir(faces.root) as entries:
         seen = {(entry.name, *_stamp(entry.stat())) for entry in entries if entry.name not in faces.names}
-    return frozenset(seen | {(str(faces.image_folder), *_stamp(faces.image_folder.stat()))})
+    seen |= {(str(faces.image_folder), *_stamp(faces.image_folder.stat()))}
+    for folder in folders_of(faces.root) if is_several(faces.root) else ():
+        with os.scandir(folder) as entries:
+            others = [entry for entry in entries if not entry.name.lower().endswith(SUFFIXES)]
+            seen |= {(entry.path, *_stamp(entry.stat())) for entry in others}
+    return frozenset(seen)
 
 
 def have_changed(faces: FaceDataset) -> bool:

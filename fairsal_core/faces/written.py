@@ -27,8 +27,10 @@ from fairsal_core.home import leads_out
 MAX_BYTES = 64 * 1024 * 1024  # more than twice CelebA's largest table
 _MAX_LINE = 100_000
 _MAX_LINES = 1_000_000
+_MAX_ROWS = 20_000_000  # of Parquet, where a row of forty attributes takes 160 bytes while it is read
 _MAX_COUNT_DIGITS = 9
 _PART = 4096
+_BATCH = 65_536  # rows
 _SEPARATORS = ("\t", ";", ",", "|")
 _PICTURE = re.compile(r"\.(jpe?g|png|webp)[\"']?$", re.IGNORECASE)
 _WEB_PAGE = re.compile(r"\s*<(!doctype html|html|\?xml|head|body)", re.IGNORECASE)
@@ -292,11 +294,7 @@ def _collect(
     limit: int | None,
     expected: str = "",
 ) -> Written:
-    if twice := [name for number, name in enumerate(columns) if name in columns[:number]]:
-        raise FairsalError(f"{path} names the attribute {twice[0]} more than once.")
-    if picture is not None and picture not in columns:
-        raise unknown_name(f"column in {path.name}", picture, columns)
-    key = 0 if picture is None else list(columns).index(picture)
+    key = _key_of(path, columns, picture)
     growing, lines, waiting, total = _Growing(len(columns)), array("q"), [], 0
     for number, fields in rows if len(columns) > 1 else ():
         if total == limit:
@@ -316,6 +314,15 @@ def _collect(
     if strange := next((text for texts in growing.texts for text in texts if "\ufffd" in text), None):
         raise FairsalError(f"{path} is not written in UTF-8 ('{strange[:40]}'): save it as CSV in UTF-8.")
     return Written(path, growing.table(columns), np.array(lines, dtype=np.int64), total, promised)
+
+
+def _key_of(path: Path, columns: Sequence[str], picture: str | None) -> int:
+    """Return which column rows are kept by."""
+    if twice := [name for number, name in enumerate(columns) if name in columns[:number]]:
+        raise FairsalError(f"{path} names the attribute {twice[0]} more than once.")
+    if picture is not None and picture not in columns:
+        raise unknown_name(f"column in {path.name}", picture, columns)
+    return 0 if picture is None else list(columns).index(picture)
 
 
 def _uneven(path: Path, number: int, fields: Sequence[str], columns: Sequence[str], expected: str) -> FairsalError:
@@ -394,26 +401,58 @@ def class_names(schema: Any) -> dict[str, list[str]]:
 
 def parquet_cells(batch: Any, columns: Sequence[str], names: dict[str, list[str]]) -> list[list[str]]:
     """Return the cells of some rows of a Parquet file as text, a list a column."""
+    return [[_named(value, names.get(column, [])) for value in batch.column(column).to_pylist()] for column in columns]
 
-    def named(column: str, value: Any) -> str:
-        known = names.get(column)
-        return known[value] if known and isinstance(value, int) and 0 <= value < len(known) else as_text(value)
 
-    return [[named(column, value) for value in batch.column(column).to_pylist()] for column in columns]
+def _named(value: Any, names: list[str]) -> str:
+    """Return a value as text: of a class that is written as a number its name."""
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else as_text(value)
 
 
 def _read_parquet(path: Path, picture: str | None, keep: Keep | None, limit: int | None) -> Written:
+    """Read column by column, each text once: a column of two texts costs four bytes a row."""
+    import pyarrow as arrow
     import pyarrow.parquet as parquet
 
     schema = parquet_schema(path)
     columns, names = plain_columns(schema), class_names(schema)
+    key = _key_of(path, columns, picture)
+    with parquet.ParquetFile(path, memory_map=True) as file:
+        total = file.metadata.num_rows if limit is None else min(limit, file.metadata.num_rows)
+        if total > _MAX_ROWS:
+            raise FairsalError(f"{path} has more than {_MAX_ROWS:,} rows, so it is no table of faces.")
 
-    def rows() -> Iterator[tuple[int, Sequence[str] | None]]:
-        number = 0
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_PART, columns=columns):
-                for row in zip(*parquet_cells(batch, columns, names), strict=True):
-                    number += 1
-                    yield number, row
+        def read(column: str) -> pd.Categorical:
+            batches = [batch.column(column) for batch in _batches(file, column, total)]
+            values = arrow.chunked_array(batches, schema.field(column).type)
+            return _as_texts(values.slice(0, total).combine_chunks(), names.get(column, []))
 
-    return _collect(path, rows(), columns, None, picture, keep, limit)
+        if len(columns) < 2:
+            total = 0
+        cells = {key: read(columns[key])} if columns else {}
+        kept = np.arange(total)
+        if keep is not None and total:
+            fitting = np.array([keep(str(text)) for text in cells[key].categories], dtype=bool)
+            kept = np.flatnonzero(fitting[cells[key].codes])
+        cells |= {number: read(column) for number, column in enumerate(columns) if number != key}
+    table = pd.DataFrame({number: cells[number][kept] for number in range(len(columns))})
+    return Written(path, table.set_axis(list(columns), axis=1), kept + 1, total)
+
+
+def _batches(file: Any, column: str, total: int) -> Iterator[Any]:
+    """Give a column's rows until there are so many, or somewhat more."""
+    found = 0
+    batches = file.iter_batches(batch_size=_BATCH, columns=[column])
+    while found < total:
+        yield (batch := next(batches))
+        found += len(batch)
+
+
+def _as_texts(values: Any, names: list[str]) -> pd.Categorical:
+    """Return Arrow's values as categories of text."""
+    encoded = values.dictionary_encode()
+    texts = [_named(value, names) for value in encoded.dictionary.to_pylist()]
+    codes = _Codes()
+    of_each = np.array([*(codes[text] for text in texts), codes[""] if encoded.null_count else 0], dtype=np.int32)
+    numbers = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    return pd.Categorical.from_codes(of_each[numbers], categories=pd.Index(list(codes), dtype=object))

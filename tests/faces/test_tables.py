@@ -28,7 +28,9 @@ from fairsal_core.faces import (
     parse_mapping,
     read_folder,
     unpack,
+    written,
 )
+from fairsal_core.faces.written import read_table
 from fairsal_core.home import cache_folder
 from tests.faces.bounds import SELF, memory, one_sentence
 
@@ -116,6 +118,36 @@ def test_parquet_and_json_lines_are_tables_too(tmp_path: Path) -> None:
         assert set(faces.split) <= {"train", "val", "test"}
         assert any("No split is given" in note for note in faces.notes)
     pd.testing.assert_frame_equal(parquet.attributes, jsonl.attributes)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 8])
+def test_parquet_read_by_column_is_what_its_rows_say(tmp_path: Path, rows: int) -> None:
+    """The slow twin reads it row by row, as JSON lines: of all kinds of values, missing ones, and groups of few rows."""
+    hats = pd.array([*HATS[:-1], None], dtype="boolean")
+    ages = pd.array([21, None, 35, 4, 21, 60, 0, 35], dtype="Int64")
+    scores = [0.5, float("nan"), 1.0, -2.25, 0.5, 3.0, None, 0.1]
+    content = pd.DataFrame({"hat": hats, "race": RACES, "file": [*NAMES[:-1], "absent.jpg"], "age": ages, "s": scores})
+    content.to_parquet(tmp_path / "labels.parquet", row_group_size=rows)
+    lines = [json.dumps({k: None if v is None or v != v else v for k, v in row.items()}) for row in json_rows(content)]
+    (tmp_path / "labels.jsonl").write_text("\n".join(lines))
+    for how in ({}, {"limit": 5}, {"picture": "file", "keep": lambda cell: cell in NAMES[1:]}):
+        fast, slow = (read_table(tmp_path / f"labels.{ending}", **how) for ending in ("parquet", "jsonl"))
+        pd.testing.assert_frame_equal(fast.cells.astype(object), slow.cells.astype(object))
+        assert fast.lines.tolist() == slow.lines.tolist() and fast.total == slow.total
+    with pytest.raises(FairsalError, match=r"no column in labels\.parquet 'photo'"):
+        read_table(tmp_path / "labels.parquet", picture="photo")
+
+
+def test_a_parquet_of_too_many_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(written, "_MAX_ROWS", 7)
+    own_set(tmp_path, "labels.parquet", pd.DataFrame({"file": NAMES, "hat": HATS}))
+    assert len(read_table(tmp_path / "labels.parquet", limit=3).cells) == 3
+    with pytest.raises(FairsalError, match="more than 7 rows"):
+        load_table(tmp_path)
+
+
+def json_rows(content: pd.DataFrame) -> list[dict[str, object]]:
+    return content.astype(object).where(content.notna(), None).to_dict("records")
 
 
 def test_one_table_a_split(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from fairsal_core import cli
 from fairsal_core.classifiers import Subject, Treatment, build_classifier
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.experiments import ExplainedFaces, Hiding, relevance_stage, said_of, scoring
-from fairsal_core.faces import list_faces, load_faces, packed_folder
+from fairsal_core.faces import list_faces, load_celeba, load_faces, packed_folder
 from fairsal_core.home import cache_folder
 from fairsal_core.progress import silent
 from fairsal_core.regions import bundled_classifier, bundled_path
@@ -32,6 +32,7 @@ from fairsal_core.schemes import SCHEMES
 from fairsal_core.settings import ExplainerChoice, parse_audit
 from fairsal_core.settings.sweep import SweepConfig
 from tests.extras import needs
+from tests.helpers import folder_of_own
 from tests.scaling import unlucky
 from tests.scaling.test_sweep import a_sweep
 
@@ -146,6 +147,15 @@ def test_trials_survive_lost_workers_and_nodes(
     pd.testing.assert_frame_equal(table.drop(columns=same), read_sweep(here)[1].drop(columns=same))
 
 
+def in_two(folder: Path, root: Path) -> Path:
+    """Write a set as two folders that are one, the border being within a shard."""
+    faces = load_celeba(folder)
+    for name, rows in (("a", slice(0, 120)), ("b", slice(120, None))):
+        folder_of_own(root / name, faces, rows)
+    (root / "sets.txt").write_text("a\nb\n")
+    return root
+
+
 def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
     """Do something as soon as a condition holds, in a thread that has begun."""
     thread = threading.Thread(target=lambda: processes.wait_until(condition, 200) and act())
@@ -224,7 +234,8 @@ def test_shards_are_the_whole(
     cluster: Any, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
 ) -> None:
     monkeypatch.setenv("FAIRSAL_SCRATCH", str(tmp_path / "scratch"))
-    classifier, listed = bundled_classifier("Eyeglasses"), list_faces(str(drawn_folder))
+    data = str(in_two(drawn_folder, tmp_path / "two") if shared else drawn_folder)
+    classifier, listed = bundled_classifier("Eyeglasses"), list_faces(data)
     url = "" if shared else f"file://{tmp_path}/storage"
     engines = {"ray": on_ray("cpu", cluster.address, url), "here": None}
     maps = {}
@@ -260,12 +271,13 @@ def test_an_audit_is_that_of_one_machine_bit_for_bit(
     upper = torch.zeros((128, 128), dtype=torch.bool)
     upper[:64] = True
     noise = Hiding("noise", Treatment(SCHEMES["general_noise"], upper, (0.5, 0.5, 0.5)), {"what": "upper"})
-    asked = {"data": str(drawn_folder), "target": "Male", "confounder": "Blond_Hair", "subjects": ["new"]}
+    data = str(in_two(drawn_folder, tmp_path / "two") if shared else drawn_folder)
+    asked = {"data": data, "target": "Male", "confounder": "Blond_Hair", "subjects": ["new"]}
     lrp = ExplainerChoice.model_validate("lrp")
     said, maps, kept = {}, {}, {}
     for engine in ("ray", "local"):
         monkeypatch.setenv("FAIRSAL_HOME", str(tmp_path / engine))
-        test = load_faces(str(drawn_folder)).in_split("test")
+        test = load_faces(data).in_split("test")
         url = f"file://{tmp_path}/storage" if engine == "ray" and not shared else ""
         config = parse_audit({**asked, "device": "cpu", "engine": engine, "address": cluster.address, "storage": url})
         engines = engines_of(config)
