@@ -28,7 +28,7 @@ from fairsal_core.home import cache_folder
 from fairsal_core.progress import silent
 from fairsal_core.regions import RegionClassifier, bundled_classifier
 from fairsal_core.scaling import stored_maps
-from fairsal_core.scaling.shards import Shard, map_here
+from fairsal_core.scaling.shards import SHARD, Shard, map_here
 from fairsal_core.settings import ExperimentConfig, preset_settings
 from fairsal_core.versions import versions
 
@@ -110,7 +110,9 @@ def _high_water() -> int:
 
 def _pixels(faces: FaceDataset, read: FaceDataset) -> None:
     packed = pack(faces, cache_folder())
-    packed.take(packed.names.get_indexer(read.names)).images.sum()
+    rows = packed.names.get_indexer(read.names)
+    for start in range(0, len(rows), SHARD):
+        packed.take(rows[start : start + SHARD]).images.sum()
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Each section is one function of a file in `components/audit/`; a new one is one 
 
 import streamlit as st
 
+from pages.components.audit.cost import cost_section
 from pages.components.audit.import_section import import_section
 from pages.components.audit.question import choose_question
 from pages.components.audit.starting import asked, start_section
@@ -31,6 +32,7 @@ import_section(question.faces, question.target)
 subjects = choose_subjects(question)
 config = asked(question, tables, subjects)
 understood = config is not None and understood_section(question, config)
+cost_section(question, config if understood else None)
 start_section(question, config if understood else None)
 what_if_section(question, subjects.get("subjects", []))
 label_note(question.source)

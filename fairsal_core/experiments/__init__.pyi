@@ -1,3 +1,4 @@
+from .audit_estimate import AuditPaces, SubjectPace, audit_seconds, probe_audit
 from .auditing import Understood, audit_brought, understand
 from .auditing_subjects import Engines, audit_subjects
 from .estimate import Pace, Paces, probe_paces, recent_pace, stage_seconds, training_seconds
@@ -18,6 +19,7 @@ from .what_if import Area, Hidden, hide_in, moved, moved_on_average, ways
 __all__ = [
     "ALL",
     "Area",
+    "AuditPaces",
     "Engine",
     "Engines",
     "ExplainedFaces",
@@ -28,9 +30,11 @@ __all__ = [
     "Paces",
     "Part",
     "RelevanceEngine",
+    "SubjectPace",
     "Understood",
     "Variant",
     "audit_brought",
+    "audit_seconds",
     "audit_subjects",
     "available_regions",
     "disk_bytes",
@@ -45,6 +49,7 @@ __all__ = [
     "moved_on_average",
     "outdated",
     "plan_variants",
+    "probe_audit",
     "probe_paces",
     "recent_pace",
     "region_stage",

@@ -149,6 +149,12 @@ def _pool(config: AuditConfig, faces: FaceDataset) -> FaceDataset:
     return replace(chosen, split=kinds)
 
 
+def faces_judged(config: AuditConfig, faces: FaceDataset) -> int:
+    """Return how many faces of each cell there are to judge on at most, before a table says of which."""
+    usable = _pool(config, faces.listed).with_label(config.target, config.confounder)
+    return equal_cells(usable, config.target, config.confounder, config.test_per_cell)
+
+
 def _covered(predictions: pd.DataFrame, pool: FaceDataset, config: AuditConfig) -> tuple[FaceDataset, list[str]]:
     """Return the labelled faces of which every model says something, and a sentence for each model that leaves some out."""
     usable = pool.with_label(config.target, config.confounder)

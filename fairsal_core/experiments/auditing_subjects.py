@@ -46,7 +46,7 @@ from fairsal_core.schemes import select_pixels
 from fairsal_core.settings import SubjectAuditConfig
 from fairsal_core.versions import stage_versions, versions
 
-_MAPPED_FACES, _FEWEST_MAPPED = 512, 64
+MAPPED_FACES, _FEWEST_MAPPED = 512, 64
 _DRAW_SEED = 0
 
 
@@ -134,7 +134,7 @@ def _find_hidings(work: _Work) -> None:
 def _mapped(faces: FaceDataset, test: FaceDataset) -> FaceDataset:
     """Return the faces whose mean map says where the confounder is read off: none that is judged on, if there are enough others."""
     others = faces.take(np.flatnonzero(~faces.names.isin(test.names)))
-    return (others if len(others) >= _FEWEST_MAPPED else faces).sample(_MAPPED_FACES, _DRAW_SEED)
+    return (others if len(others) >= _FEWEST_MAPPED else faces).sample(MAPPED_FACES, _DRAW_SEED)
 
 
 def _score(work: _Work, subject: Subject) -> None:

@@ -25,7 +25,7 @@ from fairsal_core.settings import ExperimentConfig, ExplainerChoice, parse_confi
 PACE = "images_per_second"
 PROBE_SECONDS = 1.0
 _PROBED_FACES = 256
-_MAP_SHARE = 0.4  # of what a face costs in an epoch of a region classifier: no way back through the network
+MAP_SHARE = 0.4  # of what a face costs in an epoch of a region classifier: no way back through the network
 _TEST_SHARE = 0.3  # of what an image costs in training, likewise
 
 
@@ -96,13 +96,13 @@ def probe_paces(config: ExperimentConfig, faces: FaceDataset) -> Paces:
     """
     device = pick_device(config.device)
     few = faces.with_label(config.confounder).in_split("train").sample(_PROBED_FACES)
-    regions = _pace_of_regions(few, config.confounder, config.regions, device)
+    regions = pace_of_regions(few, config.confounder, config.regions, device)
     classifier = build_classifier(config.training.classifier).eval().to(device)
     return Paces(
         regions,
-        regions / _MAP_SHARE,
+        regions / MAP_SHARE,
         _pace_of_training(few, config.training, device),
-        {choice.name: _pace_of_explainer(few, classifier, choice) for choice in config.attention.explainers},
+        {choice.name: pace_of_explainer(few, classifier, choice) for choice in config.attention.explainers},
     )
 
 
@@ -137,7 +137,8 @@ def stage_seconds(
     return {stage: took for stage, took in seconds.items() if took > 0}
 
 
-def _pace_of_regions(faces: FaceDataset, attribute: str, settings: RegionTraining, device: torch.device) -> float:
+def pace_of_regions(faces: FaceDataset, attribute: str, settings: RegionTraining, device: torch.device) -> float:
+    """Return how many faces a second the training of a region classifier goes through in its epochs."""
     seen: list[tuple[float, float]] = []
 
     def watch(done: float, total: float, message: str = "", **numbers: object) -> None:
@@ -172,15 +173,17 @@ def _pace_of_training(faces: FaceDataset, settings: ClassifierTraining, device: 
     return median(paces[1:] or paces)  # the first pays for what is loaded once
 
 
-def _pace_of_explainer(faces: FaceDataset, classifier: nn.Module, choice: ExplainerChoice) -> float:
+def pace_of_explainer(faces: FaceDataset, classifier: nn.Module, choice: ExplainerChoice) -> float:
+    """Return how many faces a second are explained."""
+
     def work(count: int) -> None:
         explain(classifier, faces.images[:count], method=choice.method, settings=choice.settings)
 
-    return _pace(work, len(faces))
+    return pace_of(work, len(faces))
 
 
-def _pace(work: Callable[[int], object], most: int) -> float:
-    """Return how many at a second, of ever more until that takes long enough to tell."""
+def pace_of(work: Callable[[int], object], most: int) -> float:
+    """Return how many a second are done, by doing ever more until that takes long enough to tell."""
     work(1)
     count = 1
     while True:

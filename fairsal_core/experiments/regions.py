@@ -141,7 +141,7 @@ def quality_stage(regions: Regions, faces: FaceDataset, settings: RegionTraining
     )
 
 
-def needs_regions(config: ExperimentConfig, faces: FaceDataset) -> bool:
+def needs_regions(config: Asking, faces: FaceDataset) -> bool:
     """Return whether a region classifier has to be trained."""
     return bool(config.schemes) and _at_hand(config, faces) is None
 

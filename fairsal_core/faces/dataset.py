@@ -281,6 +281,23 @@ class FaceDataset:
             digests=None if self.digests is None else self.digests[chosen],
         )
 
+    def between(self, start: int, stop: int) -> "FaceDataset":
+        """Return the faces from one position to another, at a cost that does not grow with the set, as that of `take` can."""
+
+        def cut(column: Any) -> Any:
+            return None if column is None else column[start:stop]
+
+        part = replace(
+            self,
+            attributes=self.attributes.iloc[start:stop],
+            split=self.split.iloc[start:stop],
+            identity=None if self.identity is None else self.identity.iloc[start:stop],
+            rows=cut(self.rows),
+            stamps=cut(self.stamps),
+            digests=cut(self.digests),
+        )
+        return part.take(np.arange(len(part)))  # a copy, which keeps nothing of the others
+
     def in_split(self, split: str) -> "FaceDataset":
         """Return the faces of one split ("train", "val" or "test")."""
         if split not in SPLITS:

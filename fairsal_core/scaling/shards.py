@@ -213,7 +213,7 @@ def _shards(
     bare = replace(faces, attributes=faces.attributes.iloc[:, :0], identity=None, packed=None)
     shards = []
     for start in range(0, len(faces), size):
-        part = bare.take(np.arange(start, min(start + size, len(faces))))
+        part = bare.between(start, start + size)
         depends_on = {
             "files": files_key(part),
             "weights": weights,

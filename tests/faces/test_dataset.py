@@ -1,5 +1,7 @@
 """Parts of a set keep rows, labels and pixels together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +31,18 @@ def test_take_keeps_everything_together(faces: FaceDataset) -> None:
     assert part.labels("Male").tolist() == [True, False, True]
     assert part.split.tolist() == ["train", "test", "train"]
     np.testing.assert_array_equal(part.images, faces.packed[[6, 1, 6]])
+
+
+def test_what_lies_between_two_positions_is_what_take_gives(faces: FaceDataset) -> None:
+    faces = replace(faces, stamps=np.arange(16).reshape(8, 2), identity=pd.Series(range(8), index=faces.names))
+    for start, stop in ((0, 8), (2, 5), (6, 20), (8, 9)):
+        some, taken = faces.between(start, stop), faces.take(range(start, max(start, min(stop, 8))))
+        pd.testing.assert_frame_equal(some.attributes, taken.attributes)
+        assert some.split.tolist() == taken.split.tolist() and some.names.tolist() == taken.names.tolist()
+        assert some.identity is not None and taken.identity is not None
+        assert some.identity.tolist() == taken.identity.tolist()
+        for mine, theirs in ((some.stamps, taken.stamps), (some.rows, taken.rows), (some.images, taken.images)):
+            np.testing.assert_array_equal(mine, theirs)  # type: ignore[arg-type]
 
 
 def test_a_part_of_a_part(faces: FaceDataset) -> None:

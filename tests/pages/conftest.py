@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from fairsal_core.experiments import Paces
+from fairsal_core.experiments import AuditPaces, Paces, SubjectPace
 from fairsal_core.faces import FaceDataset
 from fairsal_core.progress import Progress
 from fairsal_core.runs import run_here
@@ -89,6 +89,11 @@ def _nothing_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every machine train 100 images a second: a thread that measured it would slow other tests and outlive its own."""
     paces = Paces(regions=50.0, maps=100.0, training=100.0, explaining={"lrp": 10.0, "ig": 5.0})
     monkeypatch.setattr("pages.components.training.estimate.probe_paces", lambda config, faces: paces)
+    of_one = SubjectPace(50.0, {"lrp": 10.0})
+    monkeypatch.setattr(
+        "pages.components.audit.cost.probe_audit",
+        lambda config, faces: AuditPaces(dict.fromkeys(config.subjects, of_one), 0.0, 50.0),
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fairsal_core.faces import FaceDataset
 from fairsal_core.settings import ExperimentConfig, parse_config
 from pages.components.shared.glossary import glossary
 from pages.components.shared.words import describe_duration, plain
-from pages.components.training.estimate import estimate_section, room_section
+from pages.components.training.estimate import room_section, time_section
 from pages.components.training.experiment_form import experiment_form
 from pages.components.training.form_link import write_link
 from pages.components.training.kept import kept_section, with_kept
@@ -52,7 +52,7 @@ def plan_section(plan: Plan | None, faces: FaceDataset) -> None:
             st.caption("These settings cannot start yet; the form says why.")
             return
         _say_how_long(plan)
-        estimate_section(plan.config, plan.variants, faces)
+        time_section(plan.config, plan.variants, faces)
         room_section(plan.config, plan.variants, faces)
 
 

@@ -95,6 +95,7 @@ def test_classifiers_of_a_run_are_audited_and_asked_what_if(
     assert app.multiselect(key="audit_subjects").options == [f"original, seed 0 · tiny {run.name[-4:]}"]
     app.multiselect(key="audit_subjects").set_value([f"{run.name}:original#0"])
     app.run()
+    assert "scores of " in texts(app) and "explained by lrp" in texts(app)  # how long it takes, before it starts
     app.multiselect(key="audit_schemes").set_value([])
     app.multiselect(key="audit_explainers").set_value([])
     app.run()
