@@ -20,7 +20,7 @@ from fairsal_core.faces.mapping import Mapping, kept_mapping
 from fairsal_core.faces.packed_files import stamped
 from fairsal_core.faces.packing import pack
 from fairsal_core.faces.pictures import list_pictures
-from fairsal_core.faces.several import SETS
+from fairsal_core.faces.several import SETS, folders_of, is_several
 from fairsal_core.faces.splitting import with_held_out
 from fairsal_core.home import cache_folder, leads_out
 from fairsal_core.progress import Progress, silent
@@ -156,11 +156,13 @@ def audit_target(source: str, faces: FaceDataset) -> tuple[str | None, tuple[str
 
 
 def is_photographed_celeba(source: str) -> bool:
-    """Return whether a source is a folder in CelebA's layout, and not of drawn faces."""
-    if source == DEMO:
+    """Return whether a source is a folder in CelebA's layout, or several that are, and not of drawn faces."""
+    found = None if source == DEMO else _find(Path(source).expanduser())
+    if found is None:
         return False
-    found = _find(Path(source).expanduser())
-    return found is not None and found[1].name == "celeba" and not is_drawn(found[0])
+    place, form = found
+    parts = [(each, recognised(each)) for each in folders_of(place)] if is_several(place) else [(place, form)]
+    return all(of is not None and of.name == "celeba" and not is_drawn(each) for each, of in parts)
 
 
 def list_faces(source: str, progress: Progress = silent) -> FaceDataset:

@@ -9,11 +9,20 @@ import pandas as pd
 import pytest
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import list_faces, load_celeba, load_faces, load_table, packed_folder, read_folder
+from fairsal_core.faces import (
+    is_photographed_celeba,
+    list_faces,
+    load_celeba,
+    load_faces,
+    load_table,
+    packed_folder,
+    read_folder,
+)
 from fairsal_core.faces.watching import glance
 from fairsal_core.home import cache_folder
 from fairsal_core.regions import bundled_classifier
 from fairsal_core.scaling import open_maps, stored_maps
+from tests.conftest import MakeCeleba
 from tests.helpers import folder_of_own
 
 LABELS = "labels.parquet"
@@ -83,6 +92,18 @@ def test_layouts_of_their_own_are_one_set_too(drawn_folder: Path, tmp_path: Path
     for name in one.choices:
         assert (faces.labels(name) == np.tile(one.labels(name), 2)).all()
     assert read_folder(tmp_path).mapping.target == read_folder(drawn_folder).mapping.target
+
+
+def test_several_folders_of_celeba_are_read_by_the_atlas_that_comes_with_fairsal(make_celeba: MakeCeleba) -> None:
+    folders = [make_celeba(name, count=4) for name in ("a", "b")]
+    (folders[0].parent / "sets.txt").write_text("a\nb\n")
+    assert is_photographed_celeba(str(folders[0].parent)) and len(load_table(folders[0].parent)) == 8
+    shutil.copytree(folders[0], folders[0].parent / "c")
+    for file in (folders[0].parent / "c").glob("list_*"):
+        file.unlink()
+    (folders[0].parent / "c" / "labels.csv").write_text("image,Male\n")
+    (folders[0].parent / "sets.txt").write_text("a\nc\n")
+    assert not is_photographed_celeba(str(folders[0].parent))
 
 
 @pytest.mark.parametrize(

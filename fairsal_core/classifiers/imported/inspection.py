@@ -170,6 +170,7 @@ def _watch(process: "subprocess.Popen[bytes]", progress: Progress) -> int:
             )
         if written > MOST_WRITTEN:
             raise FairsalError(f"Reading the classifier wrote more than {MOST_WRITTEN / 2**20:.0f} MB and was stopped.")
-        progress(min(elapsed, SECONDS), SECONDS, "reading the classifier")
+        # How long it may take says nothing of how long it takes: no share is done, and no time left is told.
+        progress(0, 1, f"reading the classifier, at most {SECONDS:.0f} s")
         time.sleep(_POLL_SECONDS)
     return most
