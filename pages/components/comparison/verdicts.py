@@ -18,7 +18,7 @@ from fairsal_core.reports import (
     save_acceptance,
 )
 from fairsal_core.results import CLEAN
-from fairsal_core.scan import kept_groups
+from fairsal_core.scan import KeptGroups, kept_groups
 from pages.components.comparison.desk import Desk
 from pages.components.comparison.lock import lock_popover
 from pages.components.shared.rows import in_rows
@@ -50,7 +50,7 @@ def verdicts_section(desk: Desk) -> None:
             save_acceptance(run, wanted)
         except (FairsalError, OSError) as error:
             st.warning(f"The thresholds could not be kept with the run: {plain(error)}")
-    judged = judgements(desk.results, wanted, desk.attention, kept_groups(run))
+    judged = judgements(desk.results, wanted, desk.attention, _groups_on(desk))
     clean = [one for one in judged if one.evaluation == CLEAN]  # what a deployed classifier meets
     st.dataframe(
         verdict_table(judged if st.session_state.get("verdicts_treated") else clean),
@@ -60,6 +60,16 @@ def verdicts_section(desk: Desk) -> None:
         alt="Verdict for each variant and the criteria it rests on",
     )
     st.checkbox("On treated faces too", key="verdicts_treated")
+
+
+def _groups_on(desk: Desk) -> list[KeptGroups]:
+    """Return the groups that were put into the report of each variant's run, the variants called as on the desk."""
+    return [
+        groups.model_copy(update={"variant": entry.label})
+        for entry in desk.entries
+        for groups in kept_groups(entry.audit.run.path)
+        if entry.variant in (groups.variant, groups.subject)
+    ]
 
 
 def _choose(kept: Acceptance, run: str) -> Acceptance:

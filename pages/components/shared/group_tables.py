@@ -10,7 +10,7 @@ CANNOT_SAY = "cannot say"
 _VIEW_TITLES = {
     AS_THEY_ARE: "as the faces are",
     EQUAL: "both labels weigh the same",
-    POPULATION: "as common as out there",
+    POPULATION: "as in the whole split",
 }
 
 
@@ -25,6 +25,7 @@ def choose_view() -> str:
             key="group_view",
             bind="query-params",
             format_func=_VIEW_TITLES.__getitem__,
+            wrap=True,
             help="Selection rate and accuracy depend on how common the target is in a group: as among the test faces, both labels "
             "alike, or as in all of the set's faces of their split.",
         )
