@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import NamedTuple
 
@@ -14,17 +14,19 @@ from fairsal_core.classifiers import ClassifierTraining, TrainingTask, build_cla
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.partner import has_partner
-from fairsal_core.experiments.planning import Variant, images_trained
+from fairsal_core.experiments.planning import VALIDATION_PER_CELL, Variant, images_trained
 from fairsal_core.experiments.regions import needs_regions
-from fairsal_core.faces import CELLS, CellCounts, FaceDataset
+from fairsal_core.faces import CELLS, CellCounts, FaceDataset, balanced_test, equal_cells
+from fairsal_core.mitigation import METHODS, LabelledFaces, mitigate
 from fairsal_core.regions import RegionTraining, train_region_classifier
 from fairsal_core.runs import store
 from fairsal_core.saliency import explain
-from fairsal_core.settings import ExperimentConfig, ExplainerChoice, parse_config
+from fairsal_core.settings import ExperimentConfig, ExplainerChoice, MethodChoice, parse_config
 
 PACE = "images_per_second"
 PROBE_SECONDS = 1.0
 _PROBED_FACES = 256
+_PROBED_PER_CELL = (4, 12)  # faces a method is tried on
 MAP_SHARE = 0.4  # of what a face costs in an epoch of a region classifier: no way back through the network
 _TEST_SHARE = 0.3  # of what an image costs in training, likewise
 
@@ -34,6 +36,13 @@ class Pace(NamedTuple):
 
     images_per_second: float
     run: str
+
+
+class MethodCost(NamedTuple):
+    """Seconds that a mitigation method takes whatever it gets, and for each face that it learns from or chooses on."""
+
+    fixed: float
+    a_face: float
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,15 @@ class Paces:
         Images in a training of the audited classifier.
     explaining : dict
         Explainer -> faces explained.
+    mitigating : dict
+        Method -> what it costs; empty where the set has too few faces to try.
     """
 
     regions: float
     maps: float
     training: float
     explaining: dict[str, float]
+    mitigating: dict[str, MethodCost] = field(default_factory=dict)
 
 
 class _EnoughError(Exception):
@@ -103,6 +115,7 @@ def probe_paces(config: ExperimentConfig, faces: FaceDataset) -> Paces:
         regions / MAP_SHARE,
         _pace_of_training(few, config.training, device),
         {choice.name: pace_of_explainer(few, classifier, choice) for choice in config.attention.explainers},
+        _costs_of_methods(config, faces, classifier) if config.mitigation else {},
     )
 
 
@@ -130,11 +143,57 @@ def stage_seconds(
         ),
         "region maps": seeds * config.counts.total / paces.maps if config.schemes else 0.0,
         "training": trainings,
-        "mitigation": len(config.mitigation) * trainings / len(own),
+        "mitigation": sum(
+            _method_seconds(config, faces, choice, paces, trainings / len(own)) for choice in config.mitigation
+        ),
         "testing": judged * _TEST_SHARE / paces.training,
         "explaining": sum(subjects * config.attention.explained_faces / pace for pace in paces.explaining.values()),
     }
     return {stage: took for stage, took in seconds.items() if took > 0}
+
+
+def _method_seconds(
+    config: ExperimentConfig, faces: FaceDataset, choice: MethodChoice, paces: Paces, otherwise: float
+) -> float:
+    """Return how long a method takes for all seeds; of one that was not tried as long as a training."""
+    if choice.name not in paces.mitigating:
+        return otherwise
+    split, own = config.mitigation_faces, config.counts.total
+    learned = {"mitigation split": split, "training faces": own}.get(
+        METHODS.find(choice.method).learns_from, split + own
+    )
+    held_out = faces.in_split("val" if config.test_split == "test" else "test").listed
+    chosen_on = len(CELLS) * equal_cells(held_out, config.target, config.confounder, VALIDATION_PER_CELL)
+    cost = paces.mitigating[choice.name]
+    return len(config.seeds) * (cost.fixed + cost.a_face * (learned + chosen_on))
+
+
+def _costs_of_methods(config: ExperimentConfig, faces: FaceDataset, classifier: nn.Module) -> dict[str, MethodCost]:
+    """Apply each method to few faces and to three times as many, and return what it costs."""
+    train = faces.with_label(config.target, config.confounder).in_split("train")
+    most = equal_cells(train.listed, config.target, config.confounder, max(_PROBED_PER_CELL))
+    if most < max(_PROBED_PER_CELL):
+        return {}
+    few, more = (
+        balanced_test(train, config.target, config.confounder, each, split="train") for each in _PROBED_PER_CELL
+    )
+    costs = {}
+    for choice in config.mitigation:
+        short, long = (_seconds_of_method(classifier, choice, some, config) for some in (few, more))
+        a_face = max(long - short, 0.0) / (len(more) - len(few))
+        costs[choice.name] = MethodCost(max(short - a_face * len(few), 0.0), a_face)
+    return costs
+
+
+def _seconds_of_method(
+    classifier: nn.Module, choice: MethodChoice, faces: FaceDataset, config: ExperimentConfig
+) -> float:
+    """Return how long a method takes that learns from half of these faces and chooses on the other, however it ends."""
+    fit, validation = (
+        LabelledFaces(half.images, half.labels(config.target), half.labels(config.confounder))
+        for half in (faces.take(range(begin, len(faces), 2)) for begin in (0, 1))
+    )
+    return mitigate(classifier, choice.method, fit, validation, choice.settings).seconds
 
 
 def pace_of_regions(faces: FaceDataset, attribute: str, settings: RegionTraining, device: torch.device) -> float:

@@ -22,7 +22,7 @@ from fairsal_core.results import check_roi
 from fairsal_core.settings import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice
 
 _SPLIT_SEED = 0  # of the test set, so that all seeds are judged on the same faces
-_VALIDATION_PER_CELL = 200
+VALIDATION_PER_CELL = 200
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def images_trained(config: ExperimentConfig, variants: tuple[Variant, ...] | lis
 def find_validation(config: ExperimentConfig, faces: FaceDataset) -> FaceDataset | None:
     """Return equal cells of the held-out split that is not tested on, or None where a cell has no face."""
     split = "val" if config.test_split == "test" else "test"
-    per_cell = equal_cells(faces.in_split(split), config.target, config.confounder, _VALIDATION_PER_CELL)
+    per_cell = equal_cells(faces.in_split(split), config.target, config.confounder, VALIDATION_PER_CELL)
     if not per_cell:
         return None
     return balanced_test(faces, config.target, config.confounder, per_cell, split=split, seed=_SPLIT_SEED)

@@ -15,7 +15,7 @@ def test_an_experiments_stages_and_disk_are_told(
     drawn_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paces = Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0})
-    monkeypatch.setattr("fairsal_core.experiments.estimate.probe_paces", lambda config, faces: paces)
+    monkeypatch.setattr("fairsal_core.experiments.probe_paces", lambda config, faces: paces)
     config = {"counts": "0,12,8,4", "schemes": [], "training": {"epochs": 5}, "attention": {"explainers": ["lrp"]}}
     (home / "config.json").write_text(json.dumps({**config, "test_per_cell": 2, "device": "cpu"}))
     asked = ["cost", "--config", str(home / "config.json"), "--data", str(drawn_folder)]
@@ -32,7 +32,7 @@ def test_an_audits_stages_are_told(
     drawn_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paces = AuditPaces({"new": SubjectPace(50.0, {"lrp": 4.0})}, regions=0.0, maps=16.0)
-    monkeypatch.setattr("fairsal_core.experiments.audit_estimate.probe_audit", lambda config, faces: paces)
+    monkeypatch.setattr("fairsal_core.experiments.probe_audit", lambda config, faces: paces)
     config = {"target": "Male", "confounder": "Blond_Hair", "data": str(drawn_folder), "test_per_cell": 1}
     file = home / "config.json"
     file.write_text(json.dumps({**config, "subjects": ["new"], "test_split": "train"}))

@@ -47,4 +47,5 @@ def _what_is_probed(config: ExperimentConfig) -> tuple[str, ...]:
     regions = config.regions.model_dump_json(exclude={"images", "epochs", "validation_images", "seed"})
     training = config.training.model_dump_json(include={"classifier", "batch_size", "precision"})
     explainers = ",".join(choice.name for choice in config.attention.explainers)
-    return config.data, config.confounder, regions, training, explainers, config.device
+    methods = ",".join(choice.model_dump_json() for choice in config.mitigation)
+    return config.data, config.confounder, regions, training, explainers, methods, config.device
