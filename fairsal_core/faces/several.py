@@ -59,15 +59,16 @@ def read_several(root: Path, reader_of: ReaderOf) -> Annotated:
 
 def folders_of(root: Path) -> list[Path]:
     """Return the folders that the list names, in its order, those of a pattern in that of their names."""
-    with open_regular(root / SETS) as stream:
-        lines = stream.read(_MOST_BYTES).decode("utf-8", errors="replace").splitlines()
+    try:
+        with open_regular(root / SETS) as stream:
+            lines = stream.read(_MOST_BYTES).decode("utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise FairsalError(f"{root / SETS} cannot be read ({error.strerror or error}).") from error
     found: dict[Path, None] = {}
     for number, line in enumerate((line.strip() for line in lines), start=1):
         if not line or line.startswith("#"):
             continue
-        if line.startswith("/") or ".." in Path(line).parts:
-            raise FairsalError(f"{root / SETS}, line {number}: '{line[:60]}' is no folder in {root}.")
-        folders = sorted(path for path in root.glob(line) if path.is_dir() and not path.name.startswith("."))
+        folders = _matching(root, line)
         if not folders:
             raise FairsalError(f"{root / SETS}, line {number}: there is no folder '{line[:60]}' in {root}.")
         if out := next((path for path in folders if leads_out(path, root)), None):
@@ -75,7 +76,19 @@ def folders_of(root: Path) -> list[Path]:
         found |= dict.fromkeys(folders)
     if not found:
         raise FairsalError(f"{root / SETS} names no folder: write one a line, or a pattern such as part-*.")
+    if inner := next((path for path in found if found.keys() & set(path.parents)), None):
+        raise FairsalError(f"{root / SETS} names {inner}, which lies in another of its folders.")
     return list(found)
+
+
+def _matching(root: Path, pattern: str) -> list[Path]:
+    """Return the folders below the root that a line means; none for what is no pattern or leads above it."""
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        return []
+    try:
+        return sorted(path for path in root.glob(pattern) if path.is_dir() and not path.name.startswith("."))
+    except (ValueError, IndexError, NotImplementedError):  # as of "**x", "." and "C:x"
+        return []
 
 
 def _read(root: Path, folder: Path, reader_of: ReaderOf) -> Annotated:

@@ -111,8 +111,11 @@ def test_several_folders_of_celeba_are_read_by_the_atlas_that_comes_with_fairsal
     [
         ("", "names no folder: write one a line"),
         ("part-0\nelsewhere\n", "line 2: there is no folder 'elsewhere'"),
-        ("../set/part-0\n", "line 1: '../set/part-0' is no folder in"),
-        ("/etc\n", "line 1: '/etc' is no folder in"),
+        ("../set/part-0\n", "line 1: there is no folder '../set/part-0' in"),
+        ("/etc\n", "line 1: there is no folder '/etc' in"),
+        (".\n", r"line 1: there is no folder '\.' in"),
+        ("**part\n", r"line 1: there is no folder '\*\*part' in"),
+        ("part-0\npart-0/img\n", "names .*part-0.img, which lies in another of its folders"),
         ("part-0\nempty\n", "empty, which .* names, is in none of the layouts"),
         ("part-0\nother\n", "other has no column 'Young', which .*part-0 has"),
     ],
