@@ -126,6 +126,18 @@ def test_the_box_is_in_the_units_of_the_first_convolution() -> None:
     assert (low.unique().tolist(), high.unique().tolist()) == ([0], [1])
 
 
+def test_a_face_whose_logits_are_nearly_nothing_is_explained() -> None:
+    """Rounding is much of such logits, which tells nothing of how batch norms were merged."""
+    network, batch = three_conv(), images(1, 128)
+    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
+    with torch.no_grad():
+        last.bias -= network(batch)[0]
+        last.bias += 1e-7
+    assert relative_drift(network, batch) > 1e-3
+    explanation = explain(network, batch, target=1)
+    assert abs(explanation.relevance).max() < 1e-4
+
+
 def test_a_batch_norm_that_cannot_be_merged_is_an_error() -> None:
     class Crossed(nn.Module):
         """Its batch norm is defined after the convolution that it precedes."""
