@@ -53,7 +53,7 @@ from .mapping import (
 from .meaning import answers, is_missing
 from .packed_files import files_key
 from .packing import PACKED_WHOLE, pack, pack_quietly, packed_folder, undecodable_files, with_pixels
-from .parts import PART_OF, part_mask, part_roi
+from .parts import PART_OF, has_parts, part_mask, part_roi
 from .roi import ROI_PRESETS, AnyRoi, PixelRoi, Roi, roi_area
 from .sources import (
     audit_target,
@@ -150,6 +150,7 @@ __all__ = [
     "glance",
     "group_counts",
     "group_name",
+    "has_parts",
     "have_changed",
     "is_aligned",
     "is_missing",

@@ -58,9 +58,13 @@ def part_roi(faces: FaceDataset, attribute: str, size: int = 128) -> PixelRoi:
         raise unknown_name("part mask for attribute", attribute, PART_OF)
     if faces.parts_folder is None:
         raise FairsalError(f"'{faces.name}' has no part masks; choose another region of interest.")
-    known = {path.stem for path in faces.parts_folder.glob("*.png")}
     masks = np.zeros((len(faces), size, size), dtype=bool)
-    for row, name in enumerate(faces.names):
-        if Path(name).stem in known:
-            masks[row] = part_mask(faces, name, attribute, size)
+    for row in np.flatnonzero(has_parts(faces)).tolist():
+        masks[row] = part_mask(faces, str(faces.names[row]), attribute, size)
     return PixelRoi(masks)
+
+
+def has_parts(faces: FaceDataset) -> NDArray[np.bool_]:
+    """Return which faces have part masks, (N,) bool."""
+    known = set() if faces.parts_folder is None else {path.stem for path in faces.parts_folder.glob("*.png")}
+    return np.array([Path(str(name)).stem in known for name in faces.names], dtype=bool)

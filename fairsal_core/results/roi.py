@@ -7,11 +7,13 @@ import numpy as np
 import torch
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import PART_OF, ROI_PRESETS, AnyRoi, FaceDataset, PixelRoi, Roi, part_roi
+from fairsal_core.faces import PART_OF, ROI_PRESETS, AnyRoi, FaceDataset, PixelRoi, Roi, has_parts, part_roi
 from fairsal_core.regions import PatchGrid, Quality, min_max, to_pixel_map
 from fairsal_core.runs import RunFiles, is_there, read_array, read_content
 from fairsal_core.schemes import select_pixels
 from fairsal_core.settings import AUTO, BOX, PARTS, PRESET, REGION_MAP, RoiChoice
+
+_MOST_HAVE = 0.5  # of the faces: with fewer masks, numbers would be of what happens to have some
 
 
 class WithheldError(FairsalError):
@@ -125,7 +127,7 @@ def _auto(run: Path, confounder: str, faces: FaceDataset | None) -> str | None:
     has_map = is_there(run, RunFiles(run).mean_map)
     if has_map and not region_withheld(run, confounder):
         return REGION_MAP
-    if faces is not None and faces.parts_folder is not None and confounder in PART_OF:
+    if faces is not None and confounder in PART_OF and len(faces) and has_parts(faces).mean() >= _MOST_HAVE:
         return PARTS
     if confounder in ROI_PRESETS:
         return PRESET

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +267,13 @@ def test_auto_takes_what_there_is(done: Done, tmp_path: Path) -> None:
         choice, roi = find_roi(auto, run, confounder, faces)
         assert (choice.kind if choice else None) == kind
         assert (roi is None) == (kind is None)
+    few = done.faces.take(range(6))
+    assert few.parts_folder is not None
+    (tmp_path / "parts").mkdir()
+    for name in few.names[:2]:  # of most faces nothing is known: numbers would be of two
+        shutil.copy(few.parts_folder / f"{Path(name).stem}.png", tmp_path / "parts")
+    choice, _ = find_roi(auto, tmp_path, "Smiling", replace(few, parts_folder=tmp_path / "parts"))
+    assert choice is None or choice.kind != "parts"
     with pytest.raises(FairsalError, match="has no region map"):
         find_roi(RoiChoice(kind="region_map"), tmp_path, "Smiling", faces)
     with pytest.raises(FairsalError, match="no preset region for Blond_Hair"):
