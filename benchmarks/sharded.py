@@ -140,7 +140,7 @@ def main() -> None:
             f"{name:32} {each['seconds']:8.1f} s {each['seconds'] / millions:8.2f} s a million {each['gigabytes']:6.2f} GB"
         )
     print(
-        f"the experiment reads {found['read_by_the_experiment']:,} faces; {found['shards']:,} shards; load {found['load']:.1f}"
+        f"the experiment reads {found['read_by_the_experiment']:,} faces; {found['shards']:,} shards; load {found['load']}"
     )
 
 

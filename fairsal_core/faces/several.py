@@ -17,6 +17,7 @@ from pandas.api.types import union_categoricals
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces.annotated import Annotated
 from fairsal_core.faces.mapping import Mapping, propose
+from fairsal_core.faces.written import check_place
 from fairsal_core.files import open_regular
 from fairsal_core.home import leads_out
 
@@ -59,6 +60,7 @@ def read_several(root: Path, reader_of: ReaderOf) -> Annotated:
 
 def folders_of(root: Path) -> list[Path]:
     """Return the folders that the list names, in its order, those of a pattern in that of their names."""
+    check_place(root / SETS, root)
     try:
         with open_regular(root / SETS) as stream:
             lines = stream.read(_MOST_BYTES).decode("utf-8", errors="replace").splitlines()
@@ -87,7 +89,7 @@ def _matching(root: Path, pattern: str) -> list[Path]:
         return []
     try:
         return sorted(path for path in root.glob(pattern) if path.is_dir() and not path.name.startswith("."))
-    except (ValueError, IndexError, NotImplementedError):  # as of "**x", "." and "C:x"
+    except (ValueError, IndexError, NotImplementedError):  # what pathlib says of "**x", "." and "C:x"
         return []
 
 

@@ -379,7 +379,11 @@ def parquet_schema(path: Path) -> Any:
     try:
         return parquet.read_schema(path)
     except (OSError, ValueError) as error:  # pyarrow's own are of these
-        raise FairsalError(f"{path} does not read as Parquet ({' '.join(str(error).split())[:120]}).") from error
+        raise _no_parquet(path, error) from error
+
+
+def _no_parquet(path: Path, error: Exception) -> FairsalError:
+    return FairsalError(f"{path} does not read as Parquet ({' '.join(str(error).split())[:120]}).")
 
 
 def plain_columns(schema: Any) -> list[str]:
@@ -423,7 +427,10 @@ def _read_parquet(path: Path, picture: str | None, keep: Keep | None, limit: int
             raise FairsalError(f"{path} has more than {_MAX_ROWS:,} rows, so it is no table of faces.")
 
         def read(column: str) -> pd.Categorical:
-            batches = [batch.column(column) for batch in _batches(file, column, total)]
+            try:
+                batches = [batch.column(column) for batch in _batches(file, column, total)]
+            except (OSError, ValueError) as error:
+                raise _no_parquet(path, error) from error
             values = arrow.chunked_array(batches, schema.field(column).type)
             return _as_texts(values.slice(0, total).combine_chunks(), names.get(column, []))
 
@@ -442,10 +449,13 @@ def _read_parquet(path: Path, picture: str | None, keep: Keep | None, limit: int
 def _batches(file: Any, column: str, total: int) -> Iterator[Any]:
     """Give a column's rows until there are so many, or somewhat more."""
     found = 0
-    batches = file.iter_batches(batch_size=_BATCH, columns=[column])
-    while found < total:
-        yield (batch := next(batches))
+    for batch in file.iter_batches(batch_size=_BATCH, columns=[column]) if total else ():
+        yield batch
         found += len(batch)
+        if found >= total:
+            return
+    if found < total:
+        raise ValueError(f"it holds {found:,} of {total:,} rows")
 
 
 def _as_texts(values: Any, names: list[str]) -> pd.Categorical:

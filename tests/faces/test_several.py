@@ -137,6 +137,13 @@ def test_a_folder_behind_a_link_out_is_refused(three: Path, tmp_path: Path) -> N
         load_table(three)
 
 
+def test_a_list_behind_a_link_out_is_not_read(three: Path, tmp_path: Path) -> None:
+    shutil.move(three / "sets.txt", tmp_path / "secret.txt")
+    (three / "sets.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(FairsalError, match="is a link out of the data folder"):
+        load_table(three)
+
+
 def test_a_glance_sees_a_table_in_a_folder_change(three: Path) -> None:
     faces = list_faces(str(three))
     before = glance(faces)

@@ -146,6 +146,16 @@ def test_a_parquet_of_too_many_rows_is_refused(tmp_path: Path, monkeypatch: pyte
         load_table(tmp_path)
 
 
+def test_a_parquet_whose_pages_are_damaged_is_one_sentence(tmp_path: Path) -> None:
+    own_set(tmp_path, "labels.parquet", pd.DataFrame({"file": NAMES, "hat": HATS}))
+    path = tmp_path / "labels.parquet"
+    content = bytearray(path.read_bytes())
+    content[4:60] = bytes(56)  # behind the magic number lies the first page; the footer stays
+    path.write_bytes(content)
+    with pytest.raises(FairsalError, match="does not read as Parquet"):
+        read_table(path)
+
+
 def json_rows(content: pd.DataFrame) -> list[dict[str, object]]:
     return content.astype(object).where(content.notna(), None).to_dict("records")
 
