@@ -14,7 +14,7 @@ from fairsal_core.classifiers import ClassifierTraining, TrainingTask, build_cla
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.partner import has_partner
-from fairsal_core.experiments.planning import VALIDATION_PER_CELL, Variant, images_trained
+from fairsal_core.experiments.planning import VALIDATION_PER_CELL, Variant, images_trained, split_to_choose_on
 from fairsal_core.experiments.regions import needs_regions
 from fairsal_core.faces import CELLS, CellCounts, FaceDataset, balanced_test, equal_cells
 from fairsal_core.mitigation import METHODS, LabelledFaces, mitigate
@@ -162,7 +162,7 @@ def _method_seconds(
     learned = {"mitigation split": split, "training faces": own}.get(
         METHODS.find(choice.method).learns_from, split + own
     )
-    held_out = faces.in_split("val" if config.test_split == "test" else "test").listed
+    held_out = faces.in_split(split_to_choose_on(config)).listed
     chosen_on = len(CELLS) * equal_cells(held_out, config.target, config.confounder, VALIDATION_PER_CELL)
     cost = paces.mitigating[choice.name]
     return len(config.seeds) * (cost.fixed + cost.a_face * (learned + chosen_on))

@@ -142,9 +142,14 @@ def images_trained(config: ExperimentConfig, variants: tuple[Variant, ...] | lis
     return len(config.seeds) * sum(variant.counts.total * variant.training.epochs for variant in own)
 
 
+def split_to_choose_on(config: ExperimentConfig) -> str:
+    """Return the held-out split that is not tested on."""
+    return "val" if config.test_split == "test" else "test"
+
+
 def find_validation(config: ExperimentConfig, faces: FaceDataset) -> FaceDataset | None:
     """Return equal cells of the held-out split that is not tested on, or None where a cell has no face."""
-    split = "val" if config.test_split == "test" else "test"
+    split = split_to_choose_on(config)
     per_cell = equal_cells(faces.in_split(split), config.target, config.confounder, VALIDATION_PER_CELL)
     if not per_cell:
         return None

@@ -13,7 +13,7 @@ from fairsal_core.runs import RunFiles, is_there, read_array, read_content
 from fairsal_core.schemes import select_pixels
 from fairsal_core.settings import AUTO, BOX, PARTS, PRESET, REGION_MAP, RoiChoice
 
-_MOST_HAVE = 0.5  # of the faces: with fewer masks, numbers would be of what happens to have some
+_LEAST_WITH_MASKS = 0.5  # of the faces: with fewer masks, numbers would be of what happens to have some
 
 
 class WithheldError(FairsalError):
@@ -127,7 +127,7 @@ def _auto(run: Path, confounder: str, faces: FaceDataset | None) -> str | None:
     has_map = is_there(run, RunFiles(run).mean_map)
     if has_map and not region_withheld(run, confounder):
         return REGION_MAP
-    if faces is not None and confounder in PART_OF and len(faces) and has_parts(faces).mean() >= _MOST_HAVE:
+    if faces is not None and confounder in PART_OF and len(faces) and has_parts(faces).mean() >= _LEAST_WITH_MASKS:
         return PARTS
     if confounder in ROI_PRESETS:
         return PRESET
