@@ -5,7 +5,7 @@ Each section is one function of a file in `components/audit/`; a new one is one 
 
 import streamlit as st
 
-from pages.components.audit.cost import cost_section
+from fairsal_core.settings import AUDIT, SubjectAuditConfig
 from pages.components.audit.import_section import import_section
 from pages.components.audit.question import choose_question
 from pages.components.audit.starting import asked, start_section
@@ -13,6 +13,7 @@ from pages.components.audit.subjects import choose_subjects
 from pages.components.audit.tables import choose_tables
 from pages.components.audit.understood import understood_section
 from pages.components.audit.what_if import what_if_section
+from pages.components.shared.estimate import cost_section
 from pages.components.shared.frame import inside_app
 from pages.components.shared.glossary import glossary
 from pages.components.shared.label_note import label_note
@@ -32,7 +33,8 @@ import_section(question.faces, question.target)
 subjects = choose_subjects(question)
 config = asked(question, tables, subjects)
 understood = config is not None and understood_section(question, config)
-cost_section(question, config if understood else None)
+if understood and isinstance(config, SubjectAuditConfig):  # tables alone take seconds
+    cost_section(AUDIT, config, lambda source: question.faces)
 start_section(question, config if understood else None)
 what_if_section(question, subjects.get("subjects", []))
 label_note(question.source)

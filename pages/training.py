@@ -44,4 +44,4 @@ with form:
 with start_place:
     plan_section(plan, faces)
 with below:
-    sweep_form(source)
+    sweep_form(source, faces)

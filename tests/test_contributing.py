@@ -71,14 +71,14 @@ from streamlit.testing.v1 import AppTest
 run, shown = sys.argv[1:]
 
 from fairsal_core.errors import FairsalError
-from pages.components.training import estimate
+from pages.components.shared import estimate
 
 
-def refuse(config, faces):
+def refuse(kind, content):
     raise FairsalError("Nothing is measured while pages are tested.")
 
 
-estimate.probe_paces = refuse  # its thread would compute beyond the end of this process, which torch then aborts
+estimate.probe_aside = refuse
 
 
 def opened(page, **query):

@@ -13,7 +13,7 @@ PACKAGE = "fairsal_core"
 # Each room may use those before it.
 ROOMS = (
     "metrics", "drawing", "faces", "regions", "schemes", "classifiers", "saliency", "mitigation", "extensions", "runs",
-    "settings", "results", "experiments", "scaling", "scan", "reports", "cli",
+    "settings", "results", "experiments", "scaling", "costs", "scan", "reports", "cli",
 )  # fmt: skip
 FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
 PAGES = sorted([*ROOT.glob("app.py"), *(ROOT / "pages").rglob("*.py")])

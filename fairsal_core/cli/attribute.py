@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fairsal_core.cli.costing import add_cost, cost_outcome
 from fairsal_core.cli.options import add_data, add_device, source
 from fairsal_core.cli.outcome import Outcome
 from fairsal_core.cli.photo import parse_crop, portrait_in
@@ -34,6 +35,7 @@ from fairsal_core.regions import (
     uncounted_patches,
 )
 from fairsal_core.scaling import on_ray, open_maps, stored_maps
+from fairsal_core.settings import ATTRIBUTION, MapJob
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16 is approximate")
     add_device(parser)
+    add_cost(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -84,6 +87,8 @@ def do(options: argparse.Namespace) -> Outcome:
         raise FairsalError("Say which map is wanted: --attribute, or --regions FILE of one attribute.")
     if not options.image and (options.face is not None or options.crop):
         raise FairsalError("A face or a crop is of an image: add --image FILE.")
+    if options.cost:
+        return _cost(options)
     classifier = _classifier(options)
     classifier.to(pick_device(options.device))
     pixels, count, more, said = _map_of_image(classifier, options) if options.image else _mean_map(classifier, options)
@@ -108,6 +113,22 @@ def do(options: argparse.Namespace) -> Outcome:
         f"strongest at x={x}, y={y} -> {options.out}"
     )
     return Outcome(about, "\n".join([*said, shown]))
+
+
+def _cost(options: argparse.Namespace) -> Outcome:
+    """Return what mapping a split takes by the region classifier that there is."""
+    if options.image or options.regions or options.of_class:
+        raise FairsalError("--cost is of mapping a split: leave out --image, --regions and --class.")
+    job = MapJob(
+        data=source(options.data),
+        attribute=options.attribute,
+        measure=options.measure,
+        split=options.split,
+        images=options.sample or None,
+        precision=options.precision,
+        device=options.device,
+    )
+    return cost_outcome(ATTRIBUTION, job.model_dump(mode="json"))
 
 
 def _classifier(options: argparse.Namespace) -> RegionClassifier:

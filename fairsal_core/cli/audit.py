@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
+from fairsal_core.cli.costing import add_cost, cost_outcome
 from fairsal_core.cli.options import add_data, add_view, source
 from fairsal_core.cli.outcome import Outcome, run_outcome
 from fairsal_core.cli.progress import tell_events
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="attribute that it should not rely on, such as Male or race=Black",
     )
     parser.add_argument("--name", help="a name for the run")
+    add_cost(parser)
     parser.add_argument(
         "--groups",
         nargs="+",
@@ -74,8 +76,11 @@ def do(options: argparse.Namespace) -> Outcome:
             **_of_subjects(vars(options)),
         }
     )
+    content = config.model_dump(mode="json")
+    if options.cost:
+        return cost_outcome(AUDIT, content)
     name = options.name or f"{config.target} × {config.confounder}, audit"
-    done = load_run(run_here(AUDIT, config.model_dump(mode="json"), name=name, listener=tell_events()))
+    done = load_run(run_here(AUDIT, content, name=name, listener=tell_events()))
     outcome = run_outcome(done)
     if not outcome.ok:
         return outcome

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from fairsal_core.cli.costing import add_cost, cost_outcome
 from fairsal_core.cli.options import add_device
 from fairsal_core.cli.outcome import Outcome
 from fairsal_core.cli.progress import tell_events
@@ -24,16 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(EXPLAINERS)}; with settings as METHOD:setting=value,... (default: lrp)",
     )
     add_device(parser)
+    add_cost(parser)
     add_settings(parser, AttentionSettings, leave_out=("explainers",))
 
 
 def do(options: argparse.Namespace) -> Outcome:
     given = given_settings(options, AttentionSettings)
     config = checked_settings(ExplainConfig, {**given, "run": options.run, "device": options.device})
+    content = config.model_dump(mode="json")
+    if options.cost:
+        return cost_outcome("explain", content)
     folder = run_path(config.run)
-    done = load_run(
-        run_here("explain", config.model_dump(mode="json"), name=f"Explain {config.run}", listener=tell_events())
-    )
+    done = load_run(run_here("explain", content, name=f"Explain {config.run}", listener=tell_events()))
     about = {"id": done.id, "run": config.run, "state": done.status.state, "error": done.status.error}
     if done.status.state != "finished":
         return Outcome(about, f"{config.run}: {done.status.state}: {done.status.error or ''}", ok=False)

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 
 from fairsal_core.classifiers import classifiers_folder
+from fairsal_core.cli.costing import add_cost, cost_outcome
 from fairsal_core.cli.options import source
 from fairsal_core.cli.outcome import Outcome, run_outcome
 from fairsal_core.cli.progress import show_progress, tell_events
@@ -14,7 +15,7 @@ from fairsal_core.faces import load_faces
 from fairsal_core.mitigation import METHODS
 from fairsal_core.results import read_outcomes
 from fairsal_core.runs import load_run, run_here, run_path
-from fairsal_core.settings import MethodChoice, checked_settings
+from fairsal_core.settings import EXPERIMENT, MethodChoice, checked_settings
 
 _FACES = 2000  # that methods learn from, where the data has as many
 
@@ -38,11 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mitigation-faces", type=int, help="faces to learn from (default: as the run says)")
     parser.add_argument("--name", help="a name for the new run")
+    add_cost(parser)
 
 
 def do(options: argparse.Namespace) -> Outcome:
     if (options.run is None) == (options.subject is None):
         raise FairsalError("Say what to mitigate: a finished run, or --subject with an imported classifier.")
+    if options.cost and options.subject:
+        raise FairsalError(
+            "--cost is of a run's mitigation; how long a classifier of your own takes is told as it goes."
+        )
     return _of_run(options) if options.subject is None else _of_subject(options)
 
 
@@ -83,8 +89,11 @@ def _of_run(options: argparse.Namespace) -> Outcome:
     parent = load_run(run_path(options.run))
     methods = getattr(options, "methods", None) or [name for name in METHODS if name not in unmet_needs(parent)]
     config = mitigation_of(parent, methods, options.mitigation_faces)
+    content = config.model_dump(mode="json")
+    if options.cost:
+        return cost_outcome(EXPERIMENT, content)
     name = options.name or f"{parent.name or parent.id}, mitigated"
-    done = load_run(run_here("experiment", config.model_dump(mode="json"), name=name, listener=tell_events()))
+    done = load_run(run_here(EXPERIMENT, content, name=name, listener=tell_events()))
     outcome = run_outcome(done)
     outcomes = read_outcomes(done.path)
     lines = [

@@ -52,10 +52,6 @@ COMMANDS = {
         ),
         Command("attribute", "Map where in one image, or on average, an attribute can be read off."),
         Command("run", "Run an experiment: train every variant, evaluate it clean and treated."),
-        Command(
-            "cost",
-            "Say how long an experiment or an audit of classifiers takes here, and how much disk; it is not started.",
-        ),
         Command("audit", "Audit the predictions of any classifier: cells, groups, differences, with nothing trained."),
         Command(
             "mitigate",

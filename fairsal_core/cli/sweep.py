@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fairsal_core.classifiers import ClassifierTraining
+from fairsal_core.cli.costing import add_cost, cost_outcome
 from fairsal_core.cli.outcome import Outcome
 from fairsal_core.cli.progress import tell_events
 from fairsal_core.cli.settings import NESTED, add_settings, given_settings, read_config
@@ -19,6 +20,7 @@ from fairsal_core.settings import SWEEPS, ExperimentConfig, SweepConfig, checked
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=sorted(SWEEPS), help="sweep to start from; the options below change it")
     parser.add_argument("--config", type=Path, help="JSON file with a sweep: name, base, trials, grid, fit")
+    add_cost(parser)
     parser.add_argument(
         "--fit",
         action=argparse.BooleanOptionalAction,
@@ -38,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def do(options: argparse.Namespace) -> Outcome:
     sweep = _asked_for(options)
     plan_trials(sweep)
-    done = load_run(run_here("sweep", sweep.model_dump(mode="json"), name=sweep.name, listener=tell_events()))
+    content = sweep.model_dump(mode="json")
+    if options.cost:
+        return cost_outcome("sweep", content)
+    done = load_run(run_here("sweep", content, name=sweep.name, listener=tell_events()))
     about = {"id": done.id, "folder": str(done.path), "state": done.status.state, "error": done.status.error}
     if done.status.state != "finished":
         return Outcome(about, f"{done.id}: {done.status.state}: {done.status.error or ''}", ok=False)

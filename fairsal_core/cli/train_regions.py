@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from fairsal_core.cli.costing import add_cost, cost_outcome
 from fairsal_core.cli.options import add_data, add_device, source
 from fairsal_core.cli.outcome import Outcome
 from fairsal_core.cli.progress import tell_events
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="what to call the files; by default like the attribute, or 'atlas'")
     parser.add_argument("--half", action="store_true", help="write the numbers in 16 bits, at half the size")
     add_device(parser)
+    add_cost(parser)
     parser.add_argument(
         "--preset",
         choices=sorted(REGION_PRESETS),
@@ -55,9 +57,10 @@ def _trained(options: argparse.Namespace) -> Outcome:
     given = {**REGION_PRESETS[options.preset], **given_settings(options, RegionTraining)}
     training = checked_settings(RegionTraining, given)
     job = RegionJob(data=source(options.data), attribute=options.attribute, training=training, device=options.device)
-    run = load_run(
-        run_here(REGIONS, job.model_dump(mode="json"), name=f"regions {job.attribute}", listener=tell_events())
-    )
+    content = job.model_dump(mode="json")
+    if options.cost:
+        return cost_outcome(REGIONS, content)
+    run = load_run(run_here(REGIONS, content, name=f"regions {job.attribute}", listener=tell_events()))
     _check_ended(run)
     weights = read_json(run.path / "regions.json")["weights"]
     name = options.name or (ATLAS if job.attribute == ALL else safe_name(job.attribute))

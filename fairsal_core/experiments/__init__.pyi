@@ -1,67 +1,65 @@
-from .audit_estimate import AuditPaces, SubjectPace, audit_seconds, probe_audit
-from .auditing import Understood, audit_brought, understand
-from .auditing_subjects import Engines, audit_subjects
-from .estimate import Pace, Paces, probe_paces, recent_pace, stage_seconds, training_seconds
-from .explaining import ExplainedFaces, RelevanceEngine, relevance_stage
+from .auditing import Understood, audit_brought, faces_judged, understand
+from .auditing_subjects import MAPPED_FACES, Engines, audit_subjects
+from .explaining import SANITY_FACES, ExplainedFaces, RelevanceEngine, relevance_stage
 from .maps import growing_maps
 from .mitigating import mitigation_of, unmet_needs
 from .mitigating_imported import Made, faces_to_mitigate, mitigate_imported
+from .partner import has_partner
 from .pipeline import run_experiment
-from .planning import Variant, plan_variants
+from .planning import VALIDATION_PER_CELL, Variant, images_trained, plan_variants, split_to_choose_on, with_training
 from .provenance import outdated
-from .regions import ALL, available_regions, help_to_train, region_stage
-from .room import disk_bytes
+from .regions import ALL, available_regions, find_regions, help_to_train, needs_regions, region_stage
 from .scoring import Engine, Hiding, Part, said_of, score_part
-from .subjects import find_subjects, stored_variants
+from .subjects import find_subject, find_subjects, stored_variants
 from .trusting import trusted_choices
 from .what_if import Area, Hidden, hide_in, moved, moved_on_average, ways
 
 __all__ = [
     "ALL",
+    "MAPPED_FACES",
+    "SANITY_FACES",
+    "VALIDATION_PER_CELL",
     "Area",
-    "AuditPaces",
     "Engine",
     "Engines",
     "ExplainedFaces",
     "Hidden",
     "Hiding",
     "Made",
-    "Pace",
-    "Paces",
     "Part",
     "RelevanceEngine",
-    "SubjectPace",
     "Understood",
     "Variant",
     "audit_brought",
-    "audit_seconds",
     "audit_subjects",
     "available_regions",
-    "disk_bytes",
+    "faces_judged",
     "faces_to_mitigate",
+    "find_regions",
+    "find_subject",
     "find_subjects",
     "growing_maps",
+    "has_partner",
     "help_to_train",
     "hide_in",
+    "images_trained",
     "mitigate_imported",
     "mitigation_of",
     "moved",
     "moved_on_average",
+    "needs_regions",
     "outdated",
     "plan_variants",
-    "probe_audit",
-    "probe_paces",
-    "recent_pace",
     "region_stage",
     "relevance_stage",
     "run_experiment",
     "said_of",
     "score_part",
-    "stage_seconds",
+    "split_to_choose_on",
     "stored_variants",
-    "training_seconds",
     "trusted_choices",
     "understand",
     "unmet_needs",
     "ways",
+    "with_training",
 ]

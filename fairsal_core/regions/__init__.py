@@ -38,6 +38,7 @@ from fairsal_core.regions.training import (
     train_atlas,
     train_region_classifier,
     training_faces,
+    weight_bytes,
 )
 
 __all__ = [
@@ -93,5 +94,6 @@ __all__ = [
     "train_region_classifier",
     "training_faces",
     "uncounted_patches",
+    "weight_bytes",
     "weights_digest",
 ]

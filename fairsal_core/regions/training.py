@@ -126,6 +126,13 @@ def train_atlas(
     return _judged(atlas, validation, settings, progress) if len(validation) else atlas
 
 
+def weight_bytes(settings: RegionTraining, classes: int) -> int:
+    """Return how many bytes the weights take of a network of these settings, with heads for so many classes in all."""
+    with torch.device("meta"):
+        network = build_network(settings.network, classes, PatchGrid(per_side=settings.per_side), _shape(settings))
+    return sum(value.numel() * value.element_size() for value in network.state_dict().values())
+
+
 def _shape(settings: RegionTraining) -> dict[str, int]:
     """Return the settings that are the network's own, where they are given and it has such."""
     known = NETWORKS.find(settings.network).settings.model_fields

@@ -9,6 +9,7 @@ import os
 import platform
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -47,6 +48,7 @@ __all__ = [
     "machine",
     "open_lock",
     "outliving_environment",
+    "peak_memory",
     "relock",
     "started",
     "terminate",
@@ -127,6 +129,18 @@ def has_parent(pid: int) -> bool:
     except psutil.Error:
         return False
     return parent is not None and parent.pid == pid
+
+
+def peak_memory() -> int:
+    """Return the most memory, in bytes, that this process has held at once, mapped files included as far as they were looked at."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)  # type: ignore[attr-defined]  # only there
+    kilobytes = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobytes
 
 
 def terminate(pid: int, pid_started: str | None) -> None:

@@ -39,11 +39,24 @@ class Trial:
     reused: bool = False
 
 
-def check_trials(sweep: SweepConfig, progress: JobProgress) -> list[ExperimentConfig]:
-    """Return the planned trials, scaled to the faces if the sweep wants that, after checking that the faces allow them."""
+def check_trials(sweep: SweepConfig, read: Callable[[str], FaceDataset]) -> list[ExperimentConfig]:
+    """Return the planned trials, scaled to the faces if the sweep wants that, after checking that the faces allow them.
+
+    Parameters
+    ----------
+    sweep : SweepConfig
+        Whose trials.
+    read : callable
+        Source -> its faces.
+
+    Raises
+    ------
+    FairsalError
+        If the faces do not allow a trial; it names the trial.
+    """
     checked = []
     for number, config in enumerate(plan_trials(sweep), start=1):
-        faces = load_faces(config.data, progress)
+        faces = read(config.data)
         if sweep.fit:
             available = available_counts(faces.in_split("train"), config.target, config.confounder, config.counts)
             scale = feasible_scale(config.counts, available)
@@ -73,7 +86,7 @@ def run_sweep(sweep: SweepConfig, run: Path, progress: JobProgress) -> None:
         If a trial cannot work, before any begins; or if all of them failed.
     """
     progress.stage("checking", share=0.05)
-    configs = check_trials(sweep, progress)
+    configs = check_trials(sweep, lambda source: load_faces(source, progress))
     progress.stage("trials", share=0.93)
     engine = _engine(sweep, len(configs))
     pool = _Pool(engine, configs, run)

@@ -1,14 +1,21 @@
 """Pages on the small drawn set, each test with a workspace of its own."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from fairsal_core.experiments import AuditPaces, Paces, SubjectPace
+from fairsal_core.costs import Probed
+from fairsal_core.costs.attribution import MapPaces
+from fairsal_core.costs.audit import AuditPaces, SubjectPace
+from fairsal_core.costs.experiment import Paces
+from fairsal_core.costs.explain import ExplainPaces
+from fairsal_core.costs.regions import RegionPaces
+from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset
 from fairsal_core.progress import Progress
 from fairsal_core.runs import run_here
@@ -86,14 +93,23 @@ def _nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every machine train 100 images a second: a thread that measured it would slow other tests and outlive its own."""
-    paces = Paces(regions=50.0, maps=100.0, training=100.0, explaining={"lrp": 10.0, "ig": 5.0})
-    monkeypatch.setattr("pages.components.training.estimate.probe_paces", lambda config, faces: paces)
-    of_one = SubjectPace(50.0, {"lrp": 10.0})
-    monkeypatch.setattr(
-        "pages.components.audit.cost.probe_audit",
-        lambda config, faces: AuditPaces(dict.fromkeys(config.subjects, of_one), 0.0, 50.0),
-    )
+    """Let every machine train 100 images a second: a child that measured it would slow other tests and outlive its own."""
+    paces = {
+        "experiment": Paces(regions=50.0, maps=100.0, training=100.0, explaining={"lrp": 10.0, "ig": 5.0}),
+        "regions": RegionPaces(50.0),
+        "attribution": MapPaces(100.0, 338),
+        "explain": ExplainPaces({"lrp": 10.0}),
+    }
+
+    def probe_aside(kind: str, content: Mapping[str, Any]) -> Probed[Any]:
+        if kind == "audit":
+            of_one = SubjectPace(50.0, {"lrp": 10.0})
+            return Probed(AuditPaces(dict.fromkeys(content["subjects"], of_one), 0.0, 50.0), 10**9)
+        if kind not in paces:
+            raise FairsalError("Nothing is measured while pages are tested.")
+        return Probed(paces[kind], 10**9)
+
+    monkeypatch.setattr("pages.components.shared.estimate.probe_aside", probe_aside)
 
 
 @pytest.fixture

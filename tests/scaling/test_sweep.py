@@ -12,6 +12,7 @@ import pytest
 from fairsal_core import cli
 from fairsal_core.errors import CancelledError, FairsalError
 from fairsal_core.experiments import pipeline
+from fairsal_core.faces import load_faces
 from fairsal_core.results.accuracy import accuracy_and_gap, read_results
 from fairsal_core.results.replication import papers_format
 from fairsal_core.runs import launcher, processes, store
@@ -221,7 +222,7 @@ def test_a_bad_config_stops_before_the_first(
 
 def test_counts_are_fitted_to_the_faces(drawn_folder: Path, started: list[str]) -> None:
     config = a_sweep(drawn_folder, trials=[{"counts": "0,3000,2000,1000"}], fit=True)
-    (fitted,) = sweep.check_trials(config, JobProgress())
+    (fitted,) = sweep.check_trials(config, load_faces)
     assert 0 < fitted.counts.total < 6000
     assert fitted.counts.target_without == pytest.approx(1.5 * fitted.counts.other_with, abs=2)
 

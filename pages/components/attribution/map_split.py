@@ -5,6 +5,7 @@ import streamlit as st
 from fairsal_core.settings import ATTRIBUTION, MapJob
 from pages.components.attribution.jobs import begin_job
 from pages.components.attribution.reading import Reading
+from pages.components.shared.estimate import ask_cost
 from pages.components.shared.words import describe_duration, plain
 
 
@@ -21,6 +22,7 @@ def map_split_section(reading: Reading) -> None:
             f"{size / 2**20:,.1f} MB on disk, at {1 / reading.seconds_a_face:,.3g} faces a second on this CPU. Stopped or killed, "
             "it goes on where it was."
         )
+        job = MapJob(data=reading.source, attribute=classifier.attribute, measure=reading.measure, split=split)
         if st.button("Map them", key="start_maps", icon=":material/play_arrow:"):
-            job = MapJob(data=reading.source, attribute=classifier.attribute, measure=reading.measure, split=split)
             begin_job(ATTRIBUTION, job, f"maps of {classifier.attribute}, {split}")
+        ask_cost(ATTRIBUTION, job, lambda source: faces, "maps_cost")

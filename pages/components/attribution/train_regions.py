@@ -9,6 +9,7 @@ from fairsal_core.regions import NETWORKS, REGION_PRESETS, RegionTraining
 from fairsal_core.registry import as_words
 from fairsal_core.settings import REGIONS, RegionJob, checked_settings
 from pages.components.attribution.jobs import begin_job
+from pages.components.shared.estimate import ask_cost
 from pages.components.shared.settings_form import settings_form
 from pages.components.shared.words import plain
 
@@ -58,15 +59,16 @@ def train_regions_section(faces: FaceDataset, source: str) -> None:
         }
         with st.popover("More settings", icon=":material/tune:"):
             more = settings_form(base, f"region_settings_{preset}", leave_out=chosen)
+        try:
+            training = checked_settings(RegionTraining, {**base.model_dump(), **chosen, **more})
+        except FairsalError as error:
+            st.error(plain(error))
+            return
+        job = RegionJob(data=source, attribute=attribute, training=training)
         if st.button("Train", key="start_regions", icon=":material/play_arrow:"):
-            try:
-                training = checked_settings(RegionTraining, {**base.model_dump(), **chosen, **more})
-            except FairsalError as error:
-                st.error(plain(error))
-                return
-            named = "an atlas" if attribute == ALL else f"regions of {attribute}"
-            begin_job(REGIONS, RegionJob(data=source, attribute=attribute, training=training), named)
+            begin_job(REGIONS, job, "an atlas" if attribute == ALL else f"regions of {attribute}")
             st.rerun()
+        ask_cost(REGIONS, job, lambda source: faces, "regions_cost")
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -5,13 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from fairsal_core.costs import recent_pace, training_seconds
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import Variant, plan_variants, recent_pace, training_seconds
+from fairsal_core.experiments import Variant, plan_variants
 from fairsal_core.faces import FaceDataset
-from fairsal_core.settings import ExperimentConfig, parse_config
+from fairsal_core.settings import EXPERIMENT, ExperimentConfig, parse_config
+from pages.components.shared.estimate import cost_section
 from pages.components.shared.glossary import glossary
 from pages.components.shared.words import describe_duration, plain
-from pages.components.training.estimate import room_section, time_section
 from pages.components.training.experiment_form import experiment_form
 from pages.components.training.form_link import write_link
 from pages.components.training.kept import kept_section, with_kept
@@ -46,14 +47,13 @@ def plan_section(plan: Plan | None, faces: FaceDataset) -> None:
             and plan
         ):
             config = plan.config
-            start_and_follow("experiment", config.model_dump(mode="json"), f"{config.target} × {config.confounder}")
+            start_and_follow(EXPERIMENT, config.model_dump(mode="json"), f"{config.target} × {config.confounder}")
         glossary("subgroup, cell", "variant", "clean, treated", "quantile", "φ", "ROI", "seed", "interval")
         if plan is None:
             st.caption("These settings cannot start yet; the form says why.")
             return
         _say_how_long(plan)
-        time_section(plan.config, plan.variants, faces)
-        room_section(plan.config, plan.variants, faces)
+        cost_section(EXPERIMENT, plan.config, lambda source: faces)
 
 
 def _planned(content: dict[str, Any], faces: FaceDataset) -> Plan | None:

@@ -3,13 +3,15 @@
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
+from fairsal_core.faces import FaceDataset
 from fairsal_core.settings import SWEEPS, SweepConfig, checked_settings, plan_trials, sweep_settings
+from pages.components.shared.estimate import ask_cost
 from pages.components.shared.words import plain
 from pages.components.training.places import cluster_address
 from pages.components.training.start_run import start_and_follow
 
 
-def sweep_form(source: str) -> None:
+def sweep_form(source: str, faces: FaceDataset) -> None:
     """Show the sweeps there are, and start one on the chosen faces."""
     with st.expander("Sweep: many experiments, one table"):
         name = st.selectbox(
@@ -40,3 +42,4 @@ def sweep_form(source: str) -> None:
         )
         if columns[2].button("Start the sweep", key="start_sweep", icon=":material/play_arrow:"):
             start_and_follow("sweep", sweep.model_dump(mode="json"), sweep.name)
+        ask_cost("sweep", sweep, lambda source: faces, "sweep_cost")

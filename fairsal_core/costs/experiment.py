@@ -1,34 +1,41 @@
-"""How long an experiment will take: by the pace of earlier runs, or by a second of each of its stages on this machine."""
+"""What an experiment takes: by the pace of earlier runs, or by a second of each of its stages on this machine."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from fairsal_core.classifiers import ClassifierTraining, TrainingTask, build_classifier, train_classifier
+from fairsal_core.costs.base import PICTURE, PROBE_SECONDS, Cost, Probed, ReadFaces, there_is
+from fairsal_core.costs.disk import disk_bytes, pictures_read
+from fairsal_core.costs.networks import MAP_SHARE, EnoughError, pace_of_explainer, pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments.partner import has_partner
-from fairsal_core.experiments.planning import VALIDATION_PER_CELL, Variant, images_trained, split_to_choose_on
-from fairsal_core.experiments.regions import needs_regions
+from fairsal_core.experiments import (
+    VALIDATION_PER_CELL,
+    Variant,
+    has_partner,
+    images_trained,
+    needs_regions,
+    plan_variants,
+    split_to_choose_on,
+)
 from fairsal_core.faces import CELLS, CellCounts, FaceDataset, balanced_test, equal_cells
 from fairsal_core.mitigation import METHODS, LabelledFaces, mitigate
-from fairsal_core.regions import RegionTraining, train_region_classifier
-from fairsal_core.runs import store
-from fairsal_core.saliency import explain
-from fairsal_core.settings import ExperimentConfig, ExplainerChoice, MethodChoice, parse_config
+from fairsal_core.runs import list_runs, read_events
+from fairsal_core.schemes import SCHEMES
+from fairsal_core.settings import EXPERIMENT, ExperimentConfig, MethodChoice, parse_config
 
 PACE = "images_per_second"
-PROBE_SECONDS = 1.0
 _PROBED_FACES = 256
 _PROBED_PER_CELL = (4, 12)  # faces a method is tried on
-MAP_SHARE = 0.4  # of what a face costs in an epoch of a region classifier: no way back through the network
-_TEST_SHARE = 0.3  # of what an image costs in training, likewise
+_TEST_SHARE = 0.3  # of what an image costs in training: no way back through the network
+_PIXELS = 128 * 128  # bytes of which pixels of a face are hidden
 
 
 class Pace(NamedTuple):
@@ -68,14 +75,10 @@ class Paces:
     mitigating: dict[str, MethodCost] = field(default_factory=dict)
 
 
-class _EnoughError(Exception):
-    """A probe has seen what it needs."""
-
-
 def recent_pace(config: ExperimentConfig) -> Pace | None:
     """Return the pace of the newest finished run with this audited classifier and device; None where there is none."""
-    for run in store.list_runs():
-        if run.kind != "experiment" or run.status.state != "finished":
+    for run in list_runs():
+        if run.kind != EXPERIMENT or run.status.state != "finished":
             continue
         try:
             theirs = parse_config(dict(run.config))
@@ -83,7 +86,7 @@ def recent_pace(config: ExperimentConfig) -> Pace | None:
             continue
         if theirs.training.classifier != config.training.classifier or theirs.device != config.device:
             continue
-        paces = [event.numbers[PACE] for event in store.read_events(run.path)[0] if PACE in event.numbers]
+        paces = [event.numbers[PACE] for event in read_events(run.path)[0] if PACE in event.numbers]
         if paces:
             return Pace(median(paces), run.id)
     return None
@@ -96,16 +99,28 @@ def training_seconds(config: ExperimentConfig, variants: list[Variant], images_p
     return images / images_per_second / at_once
 
 
-def probe_paces(config: ExperimentConfig, faces: FaceDataset) -> Paces:
-    """Do a second of each stage of an experiment, on a few of its faces, and return how fast that went; nothing is kept.
+def parse(content: Mapping[str, Any]) -> ExperimentConfig:
+    """Return the experiment that a run's config describes."""
+    return parse_config(dict(content))
 
-    Parameters
-    ----------
-    config : ExperimentConfig
-        Whose networks, batch sizes, explainers and device.
-    faces : FaceDataset
-        Packed; a few of the train split are used.
-    """
+
+def depends_on(config: ExperimentConfig) -> Any:
+    """Return what the paces of an experiment depend on."""
+    return {
+        "faces": (config.data, config.target, config.confounder),
+        "regions": config.regions.model_dump(
+            mode="json", exclude={"images", "epochs", "validation_images", "seed", "warm_up"}
+        ),
+        "training": config.training.model_dump(mode="json", include={"classifier", "batch_size", "precision"}),
+        "explainers": [choice.model_dump(mode="json") for choice in config.attention.explainers],
+        "mitigation": [choice.model_dump(mode="json") for choice in config.mitigation],
+        "device": config.device,
+    }
+
+
+def probe(config: ExperimentConfig, read: ReadFaces) -> Paces:
+    """Do a second of each stage of an experiment, on a few faces of the train split; nothing is kept."""
+    faces = read(config.data)
     device = pick_device(config.device)
     few = faces.with_label(config.confounder).in_split("train").sample(_PROBED_FACES)
     regions = pace_of_regions(few, config.confounder, config.regions, device)
@@ -119,16 +134,36 @@ def probe_paces(config: ExperimentConfig, faces: FaceDataset) -> Paces:
     )
 
 
+def cost(config: ExperimentConfig, read: ReadFaces, probed: Probed[Paces]) -> Cost:
+    """Return what an experiment takes at these paces; raises FairsalError if the faces do not allow it."""
+    faces = read(config.data)
+    variants = plan_variants(config, faces.listed)
+    return Cost(
+        {"starting": probed.started, **stage_seconds(config, variants, faces, probed.paces)},
+        _memory(config, variants, faces, probed.memory),
+        disk_bytes(config, variants, faces),
+    )
+
+
+def _memory(config: ExperimentConfig, variants: Sequence[Variant], faces: FaceDataset, tried: int) -> dict[str, int]:
+    """Return what is held at once while the largest training goes on, and beside it the partner's."""
+    own_pixels = _PIXELS if any(SCHEMES.find(choice.scheme).scope == "specific" for choice in config.schemes) else 0
+    training = max(variant.counts.total for variant in variants) * (PICTURE + own_pixels)
+    at_once = has_partner(images_trained(config, list(variants)), pick_device(config.device).type)
+    return there_is(
+        {
+            "program, networks and batches": tried,
+            "pictures": pictures_read(config, variants, faces) * PICTURE,
+            "faces of a training": training,
+            "a second process, for every other training": (tried + training) if at_once else 0,
+        }
+    )
+
+
 def stage_seconds(
     config: ExperimentConfig, variants: Sequence[Variant], faces: FaceDataset, paces: Paces
 ) -> dict[str, float]:
-    """Return how long each stage of an experiment takes at these paces, if no earlier run left anything of it.
-
-    Returns
-    -------
-    dict of str to float
-        Stage -> seconds, in the order in which they are done; without stages that there are not.
-    """
+    """Return how long each stage takes, in the order in which they are done; without stages that there are not."""
     seeds, own = len(config.seeds), list(variants)
     trainings = training_seconds(config, own, paces.training)
     per_cell = config.test_per_cell or min(
@@ -149,7 +184,7 @@ def stage_seconds(
         "testing": judged * _TEST_SHARE / paces.training,
         "explaining": sum(subjects * config.attention.explained_faces / pace for pace in paces.explaining.values()),
     }
-    return {stage: took for stage, took in seconds.items() if took > 0}
+    return there_is(seconds)
 
 
 def _method_seconds(
@@ -196,25 +231,6 @@ def _seconds_of_method(
     return mitigate(classifier, choice.method, fit, validation, choice.settings).seconds
 
 
-def pace_of_regions(faces: FaceDataset, attribute: str, settings: RegionTraining, device: torch.device) -> float:
-    """Return how many faces a second the training of a region classifier goes through in its epochs."""
-    seen: list[tuple[float, float]] = []
-
-    def watch(done: float, total: float, message: str = "", **numbers: object) -> None:
-        seen.append((time.perf_counter(), done / total if total else 1.0))
-        if seen[-1][0] - seen[0][0] > PROBE_SECONDS:
-            raise _EnoughError
-
-    short = settings.model_copy(update={"epochs": 50, "validation_images": 1, "compile": False, "patience": 0})
-    short = short.model_copy(update={"images": len(faces), "warm_up": 0.0})
-    with suppress(_EnoughError):
-        train_region_classifier(faces, attribute, short, device=device, progress=watch)
-    if len(seen) < 2:
-        return float("inf")
-    (begun, first), (ended, last) = seen[0], seen[-1]
-    return max((last - first) * len(faces) * short.epochs, 1e-9) / max(ended - begun, 1e-9)
-
-
 def _pace_of_training(faces: FaceDataset, settings: ClassifierTraining, device: torch.device) -> float:
     paces: list[float] = []
     begun = time.perf_counter()
@@ -222,33 +238,11 @@ def _pace_of_training(faces: FaceDataset, settings: ClassifierTraining, device: 
     def watch(epoch: int, classifier: nn.Module, numbers: dict[str, float]) -> None:
         paces.append(numbers[PACE])
         if time.perf_counter() - begun > PROBE_SECONDS:
-            raise _EnoughError
+            raise EnoughError
 
     some = faces.take(range(min(len(faces), 2 * settings.batch_size)))
     labels = torch.arange(len(some)).numpy() % 2 == 0
     short = settings.model_copy(update={"epochs": 1000, "weights": "random"})
-    with suppress(_EnoughError):
+    with suppress(EnoughError):
         train_classifier(TrainingTask(some.images, labels, 0, on_epoch_end=watch), short, device)
     return median(paces[1:] or paces)  # the first pays for what is loaded once
-
-
-def pace_of_explainer(faces: FaceDataset, classifier: nn.Module, choice: ExplainerChoice) -> float:
-    """Return how many faces a second are explained."""
-
-    def work(count: int) -> None:
-        explain(classifier, faces.images[:count], method=choice.method, settings=choice.settings)
-
-    return pace_of(work, len(faces))
-
-
-def pace_of(work: Callable[[int], object], most: int) -> float:
-    """Return how many a second are done, by doing ever more until that takes long enough to tell."""
-    work(1)
-    count = 1
-    while True:
-        begun = time.perf_counter()
-        work(count)
-        took = time.perf_counter() - begun
-        if took > PROBE_SECONDS / 4 or count >= most:
-            return count / max(took, 1e-9)
-        count = min(count * 4, most)

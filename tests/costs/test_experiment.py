@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from fairsal_core.experiments import Paces, estimate, plan_variants, probe_paces, stage_seconds
-from fairsal_core.experiments.estimate import MethodCost
+from fairsal_core.costs import COSTS, Probed, base, experiment, networks
+from fairsal_core.costs.experiment import MethodCost, Paces, probe, stage_seconds
+from fairsal_core.experiments import plan_variants
 from fairsal_core.faces import CELLS, CellCounts, FaceDataset
 from fairsal_core.mitigation import METHODS
 from fairsal_core.settings import parse_config
@@ -23,6 +24,11 @@ SMALL = {
     "test_per_cell": 2,
     "device": "cpu",
 }
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (base, experiment, networks):
+        monkeypatch.setattr(module, "PROBE_SECONDS", 0.05)
 
 
 def test_every_stage_is_work_over_pace(drawn: FaceDataset) -> None:
@@ -42,8 +48,8 @@ def test_what_there_is_not_to_do_is_no_stage(drawn: FaceDataset) -> None:
 
 
 def test_a_moment_of_each_stage_gives_its_pace(drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fairsal_core.experiments.estimate.PROBE_SECONDS", 0.05)
-    paces = probe_paces(parse_config(SMALL), drawn)
+    hurry(monkeypatch)
+    paces = probe(parse_config(SMALL), lambda source: drawn)
     found = (paces.regions, paces.maps, paces.training, paces.explaining["lrp"])
     assert all(0 < pace < math.inf for pace in found)
 
@@ -64,10 +70,40 @@ def test_a_method_takes_what_it_costs_for_the_faces_that_it_gets(drawn: FaceData
 
 
 def test_methods_are_tried_on_few_faces(drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.05)
+    hurry(monkeypatch)
     config = parse_config({**SMALL, "schemes": [], "mitigation": ["fine_tune", "class_scaling"]})
-    costs = probe_paces(config, drawn).mitigating
+    costs = probe(config, lambda source: drawn).mitigating
     assert set(costs) == {"fine_tune", "class_scaling"}
     assert all(cost.fixed >= 0 and cost.a_face >= 0 and cost.fixed + cost.a_face > 0 for cost in costs.values())
-    monkeypatch.setattr(estimate, "_PROBED_PER_CELL", (4, 1000))  # more than there are
-    assert probe_paces(config, drawn).mitigating == {}
+    monkeypatch.setattr(experiment, "_PROBED_PER_CELL", (4, 1000))  # more than there are
+    assert probe(config, lambda source: drawn).mitigating == {}
+
+
+def test_memory_is_what_the_probe_held_and_the_faces_that_are_looked_at(
+    drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed = Probed(PACES, 10**9)
+
+    def held(**more: object) -> dict[str, int]:
+        config = COSTS["experiment"].parse({**SMALL, **more})
+        return dict(COSTS["experiment"].cost(config, lambda source: drawn, probed).memory)
+
+    picture = 128 * 128 * 3
+    assert held() == {
+        "program, networks and batches": 10**9,
+        "pictures": len(drawn) * picture,  # a small set is looked at as a whole
+        "faces of a training": 24 * picture,
+    }
+    assert held(schemes=["specific_noise@0.7"])["faces of a training"] == 24 * (picture + 128 * 128)
+    monkeypatch.setattr(experiment, "has_partner", lambda images, device: True)
+    assert held()["a second process, for every other training"] == 10**9 + 24 * picture
+
+
+def test_experiments_share_a_probe_where_paces_are_the_same() -> None:
+    def depends_on(**more: object) -> object:
+        return experiment.depends_on(parse_config({**SMALL, **more}))
+
+    longer = {"images": 100, "epochs": 9, "batch_size": 8}
+    assert depends_on(seeds=[0, 1, 2], counts="0,24,16,8", regions=longer) == depends_on()
+    for other in ({"target": "Smiling"}, {"training": {"batch_size": 16}}, {"attention": {"explainers": ["gradient"]}}):
+        assert depends_on(**other) != depends_on()

@@ -6,13 +6,12 @@ import numpy as np
 import torch
 
 from fairsal_core.classifiers import build_classifier
-from fairsal_core.experiments.planning import Variant, with_training
-from fairsal_core.experiments.regions import needs_regions
+from fairsal_core.costs.base import PICTURE, there_is
+from fairsal_core.experiments import Variant, needs_regions, with_training
 from fairsal_core.faces import PACKED_WHOLE, FaceDataset
 from fairsal_core.results import KEPT_FACES
 from fairsal_core.settings import ExperimentConfig
 
-_PICTURE = 128 * 128 * 3  # bytes, packed
 _RELEVANCE = 128 * 128 * 2  # bytes of a map of an explainer: float16
 _POSITION = 2  # bytes of a position of a region map: float16
 
@@ -42,20 +41,19 @@ def disk_bytes(config: ExperimentConfig, variants: Sequence[Variant], faces: Fac
         (subjects * seeds + 1) * config.attention.explained_faces + subjects * explained
     )
     found = {
-        "pictures": _pictures(config, variants, faces) * _PICTURE,
+        # In one file they are packed already.
+        "pictures": 0 if isinstance(faces.packed, np.ndarray) else pictures_read(config, variants, faces) * PICTURE,
         "region maps": seeds * config.counts.total * config.regions.per_side**2 * _POSITION if config.schemes else 0,
         # Each is in the cache, for whoever wants it next, and in the run.
         "classifiers": seeds * (len(classifiers) + len(variants)) * _weights(config),
         "mitigated classifiers": 2 * seeds * methods * _weights(config),
         "maps of attention": relevance * _RELEVANCE,
     }
-    return {what: size for what, size in found.items() if size}
+    return there_is(found)
 
 
-def _pictures(config: ExperimentConfig, variants: Sequence[Variant], faces: FaceDataset) -> int:
-    """Return how many pictures are packed for it, at most: what seeds and variants share is counted for each."""
-    if isinstance(faces.packed, np.ndarray):
-        return 0
+def pictures_read(config: ExperimentConfig, variants: Sequence[Variant], faces: FaceDataset) -> int:
+    """Return how many pictures it looks at, at most: what seeds and variants share is counted for each."""
     if len(faces) <= PACKED_WHOLE:
         return len(faces)
     drawn = len(config.seeds) * sum(count.total for count in {variant.counts for variant in variants})

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fairsal_core.experiments import disk_bytes, plan_variants, run_experiment
+from fairsal_core.costs.disk import disk_bytes
+from fairsal_core.experiments import plan_variants, run_experiment
 from fairsal_core.faces import FaceDataset, list_faces, load_celeba, load_faces
 from fairsal_core.runs import JobProgress
 from fairsal_core.settings import parse_config

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from fairsal_core.classifiers import Subject, build_classifier
+from fairsal_core.costs import audit, base
+from fairsal_core.costs.audit import AuditPaces, SubjectPace, audit_seconds, probe
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments import AuditPaces, SubjectPace, audit_estimate, audit_seconds, probe_audit
 from fairsal_core.faces import CELLS, CellCounts, FaceDataset
 from fairsal_core.settings import SubjectAuditConfig, parse_audit
 
@@ -42,9 +43,9 @@ def test_a_moment_of_each_classifier_gives_its_paces(drawn: FaceDataset, monkeyp
     torch.manual_seed(0)
     network = build_classifier("three_conv")
     subject = Subject("new", 0, "three_conv", "new", lambda: network, lambda seed: network)
-    monkeypatch.setattr(audit_estimate, "find_subjects", lambda names: [subject])
-    monkeypatch.setattr("fairsal_core.experiments.estimate.PROBE_SECONDS", 0.05)
-    paces = probe_audit(asked(), drawn)
+    monkeypatch.setattr(audit, "find_subjects", lambda names: [subject])
+    monkeypatch.setattr(base, "PROBE_SECONDS", 0.05)
+    paces = probe(asked(), lambda source: drawn)
     pace = paces.subjects["new"]
     assert paces.regions == 0.0 < paces.maps < math.inf  # the bundled ones tell of drawn faces
     assert 0 < pace.explained["lrp"] < pace.scored < math.inf  # explaining goes back through the network too
@@ -53,11 +54,11 @@ def test_a_moment_of_each_classifier_gives_its_paces(drawn: FaceDataset, monkeyp
 def test_an_explainer_that_does_not_fit_is_left_out(drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     network = build_classifier("three_conv")
     subject = Subject("new", 0, "three_conv", "new", lambda: network, lambda seed: network)
-    monkeypatch.setattr(audit_estimate, "find_subjects", lambda names: [subject])
+    monkeypatch.setattr(audit, "find_subjects", lambda names: [subject])
 
     def refused(*_: object) -> float:
         raise FairsalError("not this one")
 
-    monkeypatch.setattr(audit_estimate, "pace_of_explainer", refused)
-    monkeypatch.setattr("fairsal_core.experiments.estimate.PROBE_SECONDS", 0.05)
-    assert probe_audit(asked(), drawn).subjects["new"].explained == {}
+    monkeypatch.setattr(audit, "pace_of_explainer", refused)
+    monkeypatch.setattr(base, "PROBE_SECONDS", 0.05)
+    assert probe(asked(), lambda source: drawn).subjects["new"].explained == {}

@@ -1,26 +1,31 @@
-"""How long an audit of classifiers will take: by a moment of each classifier's scoring and explaining on this machine."""
+"""What an audit of classifiers takes: by a moment of each classifier's scoring and explaining on this machine."""
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from fairsal_core.classifiers import predict_logits
+from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, pace_of, there_is
+from fairsal_core.costs.networks import MAP_SHARE, pace_of_explainer, pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
-from fairsal_core.experiments.auditing import faces_judged
-from fairsal_core.experiments.auditing_subjects import MAPPED_FACES
-from fairsal_core.experiments.estimate import MAP_SHARE, pace_of, pace_of_explainer, pace_of_regions
-from fairsal_core.experiments.explaining import SANITY_FACES
-from fairsal_core.experiments.regions import find_regions, needs_regions
-from fairsal_core.experiments.subjects import find_subjects
+from fairsal_core.experiments import (
+    MAPPED_FACES,
+    SANITY_FACES,
+    faces_judged,
+    find_regions,
+    find_subjects,
+    needs_regions,
+)
 from fairsal_core.faces import CELLS, FaceDataset
 from fairsal_core.regions import patch_logits
-from fairsal_core.settings import SubjectAuditConfig
+from fairsal_core.settings import SubjectAuditConfig, parse_audit
 
 _PROBED_FACES = 64
+_RELEVANCE = 128 * 128 * 2  # bytes of a map of an explainer: float16
 
 
 class SubjectPace(NamedTuple):
@@ -41,21 +46,34 @@ class AuditPaces(NamedTuple):
     maps: float
 
 
-def probe_audit(config: SubjectAuditConfig, faces: FaceDataset) -> AuditPaces:
-    """Do a moment of each stage of an audit, on a few of its faces, and return how fast that went; nothing is kept.
+def parse(content: Mapping[str, Any]) -> SubjectAuditConfig:
+    """Return the audit that a run's config describes; raises FairsalError for one of tables alone."""
+    config = parse_audit(dict(content))
+    if not isinstance(config, SubjectAuditConfig):
+        raise FairsalError("An audit of tables alone takes seconds: there is nothing to try.")
+    return config
 
-    Parameters
-    ----------
-    config : SubjectAuditConfig
-        Whose classifiers, explainers and device.
-    faces : FaceDataset
-        Packed; a few of them are used.
+
+def depends_on(config: SubjectAuditConfig) -> Any:
+    """Return what the paces of an audit depend on."""
+    return {
+        "faces": (config.data, config.confounder),
+        "subjects": config.subjects,
+        "regions": config.regions.model_dump(mode="json") if config.schemes else None,
+        "explainers": [choice.model_dump(mode="json") for choice in config.attention.explainers],
+        "device": config.device,
+    }
+
+
+def probe(config: SubjectAuditConfig, read: ReadFaces) -> AuditPaces:
+    """Do a moment of each stage of an audit, on a few of its faces; nothing is kept.
 
     Raises
     ------
     FairsalError
         If a classifier is not there.
     """
+    faces = read(config.data)
     device = pick_device(config.device)
     few = faces.with_label(config.confounder).sample(_PROBED_FACES)
     paces = {}
@@ -64,22 +82,35 @@ def probe_audit(config: SubjectAuditConfig, faces: FaceDataset) -> AuditPaces:
     return AuditPaces(paces, *_pace_of_maps(config, faces, few, device))
 
 
-def audit_seconds(config: SubjectAuditConfig, faces: FaceDataset, paces: AuditPaces) -> dict[str, float]:
-    """Return how long each stage of an audit takes at these paces, if no earlier one left anything of it.
+def cost(config: SubjectAuditConfig, read: ReadFaces, probed: Probed[AuditPaces]) -> Cost:
+    """Return what an audit takes at these paces."""
+    faces = read(config.data)
+    maps = len(config.subjects) * len(config.attention.explainers) * config.attention.explained_faces * _RELEVANCE
+    pictures = min(len(faces), len(CELLS) * faces_judged(config, faces) + _mapped(config, faces)) * PICTURE
+    memory = {"program, networks and batches": probed.memory, "pictures": pictures, "maps of attention": maps}
+    # Each map is in the cache, for whoever wants it next; those of the first seed's that pages show are in the run too.
+    disk = {"maps of attention": 2 * maps, "region maps": _mapped(config, faces) * config.regions.per_side**2 * 2}
+    seconds = {"starting": probed.started, **audit_seconds(config, faces, probed.paces)}
+    return Cost(seconds, there_is(memory), there_is(disk))
 
-    Returns
-    -------
-    dict of str to float
-        Stage -> seconds, in the order in which they are done; without stages that there are not.
-    """
+
+def _mapped(config: SubjectAuditConfig, faces: FaceDataset) -> int:
+    """Return how many faces are mapped: for what is hidden, and to judge the region classifier."""
+    if not config.schemes:
+        return 0
+    held_out = min(int((faces.split == "val").sum()), config.regions.validation_images)
+    return min(MAPPED_FACES, len(faces)) + held_out
+
+
+def audit_seconds(config: SubjectAuditConfig, faces: FaceDataset, paces: AuditPaces) -> dict[str, float]:
+    """Return how long each stage takes, in the order in which they are done; without stages that there are not."""
     judged = len(CELLS) * faces_judged(config, faces)
     passes = judged * (1 + 2 * len(config.schemes))  # clean; the region hidden, and as much elsewhere
     explained = config.attention.explained_faces
     first = next(iter(paces.subjects.values()))
-    mapped = min(MAPPED_FACES, len(faces)) + min(int((faces.split == "val").sum()), config.regions.validation_images)
     seconds = {
         "region classifier": config.regions.images * config.regions.epochs / paces.regions if paces.regions else 0.0,
-        "region map": mapped / paces.maps if paces.maps else 0.0,
+        "region map": _mapped(config, faces) / paces.maps if paces.maps else 0.0,
         **{f"scores of {name}": passes / pace.scored for name, pace in paces.subjects.items()},
         **{
             f"{name} explained by {explainer}": explained / each
@@ -88,7 +119,7 @@ def audit_seconds(config: SubjectAuditConfig, faces: FaceDataset, paces: AuditPa
         },
         "explaining random weights": sum(min(SANITY_FACES, explained) / each for each in first.explained.values()),
     }
-    return {stage: took for stage, took in seconds.items() if took > 0}
+    return there_is(seconds)
 
 
 def _pace_of_maps(

@@ -1,0 +1,48 @@
+"""How fast networks go: a region classifier's training, an explainer."""
+
+import time
+from contextlib import suppress
+
+import torch
+from torch import nn
+
+from fairsal_core.costs.base import PROBE_SECONDS, pace_of
+from fairsal_core.experiments import ALL
+from fairsal_core.faces import FaceDataset
+from fairsal_core.regions import RegionTraining, train_atlas
+from fairsal_core.saliency import explain
+from fairsal_core.settings import ExplainerChoice
+
+MAP_SHARE = 0.4  # of what a face costs in an epoch of a region classifier: no way back through the network
+
+
+class EnoughError(Exception):
+    """A probe has seen what it needs."""
+
+
+def pace_of_regions(faces: FaceDataset, attribute: str, settings: RegionTraining, device: torch.device) -> float:
+    """Return how many faces a second the training of a region classifier, or of an atlas, goes through in its epochs."""
+    seen: list[tuple[float, float]] = []
+
+    def watch(done: float, total: float, message: str = "", **numbers: object) -> None:
+        seen.append((time.perf_counter(), done / total if total else 1.0))
+        if seen[-1][0] - seen[0][0] > PROBE_SECONDS:
+            raise EnoughError
+
+    short = settings.model_copy(update={"epochs": 50, "validation_images": 1, "compile": False, "patience": 0})
+    short = short.model_copy(update={"images": len(faces), "warm_up": 0.0})
+    with suppress(EnoughError):
+        train_atlas(faces, None if attribute == ALL else (attribute,), short, device=device, progress=watch)
+    if len(seen) < 2:
+        return float("inf")
+    (begun, first), (ended, last) = seen[0], seen[-1]
+    return max((last - first) * len(faces) * short.epochs, 1e-9) / max(ended - begun, 1e-9)
+
+
+def pace_of_explainer(faces: FaceDataset, classifier: nn.Module, choice: ExplainerChoice) -> float:
+    """Return how many faces a second are explained."""
+
+    def work(count: int) -> None:
+        explain(classifier, faces.images[:count], method=choice.method, settings=choice.settings)
+
+    return pace_of(work, len(faces))
