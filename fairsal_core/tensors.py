@@ -82,12 +82,16 @@ def load_weights(network: nn.Module, path: Path, what: str) -> nn.Module:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return the context for `precision`: "fp32", or "bf16" where the hardware gains from it.
 
-    Without matrix units (AMX on a CPU) bf16 is slower than fp32, so there it stays off.
+    A CPU that has no instructions for it (AMX, or AVX512-BF16) is slower with bf16 than with fp32, so there it stays off.
     """
-    gains = device.type == "cuda" or (torch.backends.cpu.get_cpu_capability() == "AVX512" and _has_amx())
+    gains = device.type == "cuda" or (torch.backends.cpu.get_cpu_capability() == "AVX512" and bool(bf16_units()))
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16" and gains)
 
 
-def _has_amx() -> bool:
-    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(probe and probe())
+def bf16_units() -> str:
+    """Return which instructions this CPU multiplies bf16 with: "AMX", "AVX512-BF16", or "" where it has none."""
+    for name, probe in (("AMX", "_is_amx_tile_supported"), ("AVX512-BF16", "_is_avx512_bf16_supported")):
+        supported = getattr(torch.cpu, probe, None)
+        if supported and supported():
+            return name
+    return ""

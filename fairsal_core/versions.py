@@ -74,5 +74,7 @@ def _instructions() -> str:
     torch = sys.modules.get("torch")
     if torch is None:
         return ""
-    matrix = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return f" {torch.backends.cpu.get_cpu_capability()}{' with AMX' if matrix and matrix() else ''}"
+    from fairsal_core.tensors import bf16_units
+
+    units = bf16_units()
+    return f" {torch.backends.cpu.get_cpu_capability()}{f' with {units}' if units else ''}"

@@ -1,10 +1,20 @@
 """Bytes to [0, 1], normalisation, seeds."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
-from fairsal_core.tensors import IMAGENET_MEAN, IMAGENET_STD, Normalise, autocast, resident, seed_everything, to_unit
+from fairsal_core.tensors import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Normalise,
+    autocast,
+    bf16_units,
+    resident,
+    seed_everything,
+    to_unit,
+)
 from tests.helpers import noise_images
 
 
@@ -48,3 +58,25 @@ def test_fp32_is_never_rounded() -> None:
         output = layer(inputs)
     assert output.dtype == torch.float32
     assert torch.equal(output, layer(inputs))
+
+
+@pytest.mark.parametrize(
+    ("amx", "vectors", "units"),
+    [(True, True, "AMX"), (False, True, "AVX512-BF16"), (False, False, "")],
+)
+def test_a_cpu_takes_bf16_where_it_has_instructions_for_it(
+    amx: bool, vectors: bool, units: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: vectors, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    assert bf16_units() == units
+    cpu = torch.device("cpu")
+    with autocast(cpu, "bf16"):
+        assert torch.is_autocast_enabled("cpu") == bool(units)
+    with autocast(cpu, "fp32"):
+        assert not torch.is_autocast_enabled("cpu")
+    # Torch may be told to leave wide vectors alone, and has no quick way then.
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    with autocast(cpu, "bf16"):
+        assert not torch.is_autocast_enabled("cpu")
