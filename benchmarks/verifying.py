@@ -53,7 +53,7 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def counted(*args: Any) -> Any:
-        begun, begun_cpu = time.perf_counter(), time.thread_time()
+        begun, begun_cpu = time.perf_counter(), time.process_time()
         _spent["depth"] += 1
         try:
             return function(*args)
@@ -61,7 +61,7 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
             _spent["depth"] -= 1
             if not _spent["depth"]:
                 _spent["comparing"] += time.perf_counter() - begun
-                _spent["comparing_cpu"] += time.thread_time() - begun_cpu
+                _spent["comparing_cpu"] += time.process_time() - begun_cpu
 
     return counted
 

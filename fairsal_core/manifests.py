@@ -8,14 +8,14 @@ from typing import Any
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.files import read_json, replacing, sync
-from fairsal_core.hashing import file_digest, known_digest
+from fairsal_core.hashing import file_digest, known_blocks_digest, known_digest
 
 MANIFEST = "manifest.json"
 _MOST_BYTES = 64 * 2**20
 
 Entry = Mapping[str, Any]
 Entries = Mapping[str, Entry]
-"""Name of a file, below its folder, and its size and SHA-256."""
+"""Name of a file, below its folder, and its size and SHA-256, or, of a large one, its `blocks_digest`."""
 
 
 class DamagedError(FairsalError):
@@ -26,6 +26,12 @@ def entry_of(path: Path) -> dict[str, Any]:
     """Return what a manifest says of a file, which is on the disk then."""
     sync(path)
     return {"bytes": path.stat().st_size, "sha256": known_digest(path)}
+
+
+def entry_in_blocks_of(path: Path) -> dict[str, Any]:
+    """Return what `entry_of` does for a file so large that it is to be compared on all cores."""
+    sync(path)
+    return {"bytes": path.stat().st_size, "blocks_sha256": known_blocks_digest(path)}
 
 
 def entries_of(folder: Path, files: Iterable[Path]) -> dict[str, Entry]:
@@ -84,14 +90,17 @@ def check_file(folder: Path, name: str, entries: Entries) -> None:
 
 def check_file_once(folder: Path, name: str, entries: Entries) -> None:
     """Do what `check_file` does, once in this process; from then on its size, date and inode are compared."""
-    _compare(folder, name, entries, known_digest)
+    if "blocks_sha256" in entries.get(name, ()):
+        _compare(folder, name, entries, known_blocks_digest, "blocks_sha256")
+    else:
+        _compare(folder, name, entries, known_digest)
 
 
-def _compare(folder: Path, name: str, entries: Entries, digest_of: Callable[[Path], str]) -> None:
-    path, expected = folder / name, _expected(name, entries)
+def _compare(folder: Path, name: str, entries: Entries, digest_of: Callable[[Path], str], kind: str = "sha256") -> None:
+    path, expected = folder / name, _expected(name, entries, kind)
     try:
         # The size first: it is free.
-        if path.stat().st_size != expected["bytes"] or digest_of(path) != expected["sha256"]:
+        if path.stat().st_size != expected["bytes"] or digest_of(path) != expected[kind]:
             raise DamagedError(f"{name} is not what was written")
     except OSError as error:
         raise DamagedError(f"{name} cannot be read ({error.strerror or error})") from error
@@ -103,9 +112,9 @@ def check_folder(folder: Path, entries: Entries) -> None:
         (check_file_once if name.endswith(".npy") else check_file)(folder, name, entries)
 
 
-def _expected(name: str, entries: Entries) -> Entry:
+def _expected(name: str, entries: Entries, kind: str = "sha256") -> Entry:
     entry = entries.get(name)
-    if not isinstance(entry, dict) or not {"bytes", "sha256"} <= set(entry):
+    if not isinstance(entry, dict) or not {"bytes", kind} <= set(entry):
         raise DamagedError(f"{name} is not in the manifest")
     return entry
 

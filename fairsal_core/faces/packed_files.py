@@ -21,7 +21,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.faces.dataset import FaceDataset
 from fairsal_core.faces.decoding import decode_image, read_image, to_square
 from fairsal_core.files import MOST_TABLE, check_room, new_array, read_json, write_json
-from fairsal_core.hashing import note_digest
+from fairsal_core.hashing import BlockDigest, note_blocks_digest
 from fairsal_core.home import leads_out
 from fairsal_core.locks import holding
 from fairsal_core.manifests import (
@@ -29,6 +29,7 @@ from fairsal_core.manifests import (
     check_file,
     check_file_once,
     entries_of,
+    entry_in_blocks_of,
     read_manifest,
     write_manifest,
 )
@@ -186,8 +187,8 @@ def _pack_all(faces: FaceDataset, folder: Path, size: int, progress: Progress) -
     del digests  # no system but POSIX ones renames a file that is mapped
     os.replace(partial, folder / _IMAGES)
     os.replace(partial_digests, folder / _DIGESTS)
-    note_digest(folder / _IMAGES, written.hexdigest())
-    files = entries_of(folder, [folder / _IMAGES, folder / _DIGESTS])
+    note_blocks_digest(folder / _IMAGES, written.hexdigest())
+    files = entries_of(folder, [folder / _DIGESTS]) | {_IMAGES: entry_in_blocks_of(folder / _IMAGES)}
     write_manifest(folder, {"format": _FORMAT, "files": files, "undecodable": state["undecodable"]})
     state_path.unlink()
 
@@ -199,9 +200,9 @@ def _new_arrays(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> lis
     return [images, new_array(paths[1], np.uint8, shapes[1])]
 
 
-def _hash_of_first(file: BinaryIO, count: int) -> "hashlib._Hash":
-    """Return the SHA-256 of a file's first bytes, to go on with; the next that is read or written is what follows them."""
-    digest = hashlib.sha256()
+def _hash_of_first(file: BinaryIO, count: int) -> BlockDigest:
+    """Return the digest of a file's first bytes, to go on with; the next that is read or written is what follows them."""
+    digest = BlockDigest()
     while left := count - file.tell():
         block = file.read(min(left, _BLOCK))
         if not block:

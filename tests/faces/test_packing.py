@@ -22,7 +22,9 @@ from fairsal_core.faces import (
     undecodable_files,
     with_pixels,
 )
+from fairsal_core.hashing import file_digest
 from fairsal_core.locks import try_lock, unlock
+from fairsal_core.manifests import read_manifest, write_manifest
 from fairsal_core.rows import Rows
 from tests.conftest import MakeCeleba
 from tests.faces.decoding_spy import Decoded, spy_on_decoding
@@ -318,3 +320,23 @@ def test_damaged_pixels_of_a_few_faces_are_decoded_instead(
     decoded.clear()
     np.testing.assert_array_equal(with_pixels(faces.take([9]), images.parent).images, whole[[9]])
     assert decoded == ["000010.jpg"]
+
+
+def test_what_was_packed_before_digests_were_in_blocks_is_compared_as_a_whole(
+    make_celeba: MakeCeleba, decoded: Decoded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faces = load_celeba(make_celeba())
+    whole = np.array(pack(faces, tmp_path).images)
+    (images,) = tmp_path.glob("*/images.npy")
+    manifest = read_manifest(images.parent)
+    assert manifest is not None and set(manifest["files"]["images.npy"]) == {"bytes", "blocks_sha256"}
+    manifest["files"]["images.npy"] = {"bytes": images.stat().st_size, "sha256": file_digest(images)}
+    write_manifest(images.parent, manifest)
+    decoded.clear()
+    np.testing.assert_array_equal(pack(faces, tmp_path).images, whole)
+    assert not decoded
+    content = bytearray(images.read_bytes())
+    content[-1] ^= 1
+    images.write_bytes(content)
+    np.testing.assert_array_equal(pack(faces, tmp_path).images, whole)
+    assert "is damaged (images.npy is not what was written): it is packed again." in capsys.readouterr().err
