@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, pace_of, there_is
+from fairsal_core.costs.disk import packed_bytes
 from fairsal_core.device import pick_device
 from fairsal_core.errors import unknown_name
 from fairsal_core.experiments import available_regions
@@ -50,10 +51,12 @@ def probe(config: MapJob, read: ReadFaces) -> MapPaces:
 
 def cost(config: MapJob, read: ReadFaces, probed: Probed[MapPaces]) -> Cost:
     """Return what a mapping takes at this pace."""
-    count = _mapped(config, read(config.data))
+    faces = read(config.data)
+    count = _mapped(config, faces)
     memory = {"program, network and batches": probed.memory, "pictures": count * PICTURE}
+    disk = {"pictures": packed_bytes(faces, count), "region maps": count * probed.paces.bytes}
     seconds = {"starting": probed.started, "mapping": count / probed.paces.maps}
-    return Cost(seconds, memory, there_is({"region maps": count * probed.paces.bytes}))
+    return Cost(seconds, memory, there_is(disk))
 
 
 def _mapped(config: MapJob, faces: FaceDataset) -> int:

@@ -9,6 +9,8 @@ from torch import nn
 
 from fairsal_core.classifiers import predict_logits
 from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, pace_of, there_is
+from fairsal_core.costs.disk import packed_bytes
+from fairsal_core.costs.looking import seconds_to_look
 from fairsal_core.costs.networks import MAP_SHARE, pace_of_explainer, pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
@@ -38,12 +40,14 @@ class SubjectPace(NamedTuple):
 class AuditPaces(NamedTuple):
     """What this machine does in a moment of each stage; `regions` are faces in an epoch of the region classifier, 0 for none.
 
-    `maps` are faces whose region map is made, 0 where nothing is hidden.
+    `maps` are faces whose region map is made, 0 where nothing is hidden; `looking` are seconds for what is looked at in the
+    faces before any is judged.
     """
 
     subjects: Mapping[str, SubjectPace]
     regions: float
     maps: float
+    looking: float = 0.0
 
 
 def parse(content: Mapping[str, Any]) -> SubjectAuditConfig:
@@ -79,17 +83,22 @@ def probe(config: SubjectAuditConfig, read: ReadFaces) -> AuditPaces:
     paces = {}
     for subject in find_subjects(config.subjects):
         paces[subject.name] = _pace_of_subject(few, subject.load().to(device).eval(), config)
-    return AuditPaces(paces, *_pace_of_maps(config, faces, few, device))
+    looking = seconds_to_look(few, config.data, config.target, config.confounder)
+    return AuditPaces(paces, *_pace_of_maps(config, faces, few, device), looking)
 
 
 def cost(config: SubjectAuditConfig, read: ReadFaces, probed: Probed[AuditPaces]) -> Cost:
     """Return what an audit takes at these paces."""
     faces = read(config.data)
     maps = len(config.subjects) * len(config.attention.explainers) * config.attention.explained_faces * _RELEVANCE
-    pictures = min(len(faces), len(CELLS) * faces_judged(config, faces) + _mapped(config, faces)) * PICTURE
-    memory = {"program, networks and batches": probed.memory, "pictures": pictures, "maps of attention": maps}
-    # Each map is in the cache, for whoever wants it next; those of the first seed's that pages show are in the run too.
-    disk = {"maps of attention": 2 * maps, "region maps": _mapped(config, faces) * config.regions.per_side**2 * 2}
+    pictures = min(len(faces), len(CELLS) * faces_judged(config, faces) + _mapped(config, faces))
+    memory = {"program, networks and batches": probed.memory, "pictures": pictures * PICTURE, "maps of attention": maps}
+    disk = {
+        "pictures": packed_bytes(faces, pictures),
+        # Each map is in the cache, for whoever wants it next; those of the first seed's that pages show are in the run too.
+        "maps of attention": 2 * maps,
+        "region maps": _mapped(config, faces) * config.regions.per_side**2 * 2,
+    }
     seconds = {"starting": probed.started, **audit_seconds(config, faces, probed.paces)}
     return Cost(seconds, there_is(memory), there_is(disk))
 
@@ -109,6 +118,7 @@ def audit_seconds(config: SubjectAuditConfig, faces: FaceDataset, paces: AuditPa
     explained = config.attention.explained_faces
     first = next(iter(paces.subjects.values()))
     seconds = {
+        "looking at the faces": paces.looking,
         "region classifier": config.regions.images * config.regions.epochs / paces.regions if paces.regions else 0.0,
         "region map": _mapped(config, faces) / paces.maps if paces.maps else 0.0,
         **{f"scores of {name}": passes / pace.scored for name, pace in paces.subjects.items()},

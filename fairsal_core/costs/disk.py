@@ -41,8 +41,7 @@ def disk_bytes(config: ExperimentConfig, variants: Sequence[Variant], faces: Fac
         (subjects * seeds + 1) * config.attention.explained_faces + subjects * explained
     )
     found = {
-        # In one file they are packed already.
-        "pictures": 0 if isinstance(faces.packed, np.ndarray) else pictures_read(config, variants, faces) * PICTURE,
+        "pictures": packed_bytes(faces, pictures_read(config, variants, faces)),
         "region maps": seeds * config.counts.total * config.regions.per_side**2 * _POSITION if config.schemes else 0,
         # Each is in the cache, for whoever wants it next, and in the run.
         "classifiers": seeds * (len(classifiers) + len(variants)) * _weights(config),
@@ -50,6 +49,11 @@ def disk_bytes(config: ExperimentConfig, variants: Sequence[Variant], faces: Fac
         "maps of attention": relevance * _RELEVANCE,
     }
     return there_is(found)
+
+
+def packed_bytes(faces: FaceDataset, count: int) -> int:
+    """Return how many bytes are packed when so many faces of a set are looked at, at most; in one file all are packed already."""
+    return 0 if isinstance(faces.packed, np.ndarray) else count * PICTURE
 
 
 def pictures_read(config: ExperimentConfig, variants: Sequence[Variant], faces: FaceDataset) -> int:

@@ -13,6 +13,7 @@ from torch import nn
 from fairsal_core.classifiers import ClassifierTraining, TrainingTask, build_classifier, train_classifier
 from fairsal_core.costs.base import PICTURE, PROBE_SECONDS, Cost, Probed, ReadFaces, there_is
 from fairsal_core.costs.disk import disk_bytes, pictures_read
+from fairsal_core.costs.looking import seconds_to_look
 from fairsal_core.costs.networks import MAP_SHARE, EnoughError, pace_of_explainer, pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
@@ -60,10 +61,12 @@ class Paces:
     ----------
     regions, maps : float
         Faces in an epoch of the region classifier; faces mapped.
-    training : float
-        Images in a training of the audited classifier.
+    training, beside_another : float
+        Images in a training of the audited classifier; in one with half the threads, as two processes share the cores.
     explaining : dict
         Explainer -> faces explained.
+    looking : float
+        Seconds for what is looked at in the faces before anything is trained.
     mitigating : dict
         Method -> what it costs; empty where the set has too few faces to try.
     """
@@ -72,6 +75,8 @@ class Paces:
     maps: float
     training: float
     explaining: dict[str, float]
+    beside_another: float
+    looking: float = 0.0
     mitigating: dict[str, MethodCost] = field(default_factory=dict)
 
 
@@ -130,6 +135,8 @@ def probe(config: ExperimentConfig, read: ReadFaces) -> Paces:
         regions / MAP_SHARE,
         _pace_of_training(few, config.training, device),
         {choice.name: pace_of_explainer(few, classifier, choice) for choice in config.attention.explainers},
+        _pace_beside_another(few, config.training, device),
+        seconds_to_look(few, config.data, config.target, config.confounder),
         _costs_of_methods(config, faces, classifier) if config.mitigation else {},
     )
 
@@ -165,7 +172,9 @@ def stage_seconds(
 ) -> dict[str, float]:
     """Return how long each stage takes, in the order in which they are done; without stages that there are not."""
     seeds, own = len(config.seeds), list(variants)
-    trainings = training_seconds(config, own, paces.training)
+    images = images_trained(config, own)
+    alone = not has_partner(images, pick_device(config.device).type)
+    trainings = images / (paces.training if alone else 2 * paces.beside_another)
     per_cell = config.test_per_cell or min(
         CellCounts.of(faces.in_split(config.test_split), config.target, config.confounder)[cell] for cell in CELLS
     )
@@ -173,6 +182,7 @@ def stage_seconds(
     judged = seeds * len(CELLS) * per_cell * sum(1 + len(variant.treated_by) for variant in own)
     subjects = seeds * (len(own) + len(config.mitigation))
     seconds = {
+        "looking at the faces": paces.looking,
         "region classifier": (
             config.regions.images * config.regions.epochs / paces.regions if needs_regions(config, faces) else 0.0
         ),
@@ -229,6 +239,16 @@ def _seconds_of_method(
         for half in (faces.take(range(begin, len(faces), 2)) for begin in (0, 1))
     )
     return mitigate(classifier, choice.method, fit, validation, choice.settings).seconds
+
+
+def _pace_beside_another(faces: FaceDataset, settings: ClassifierTraining, device: torch.device) -> float:
+    """Return the pace of a training with half the threads, which is what a partner and whoever has one train with."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(threads // 2, 1))
+    try:
+        return _pace_of_training(faces, settings, device)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _pace_of_training(faces: FaceDataset, settings: ClassifierTraining, device: torch.device) -> float:

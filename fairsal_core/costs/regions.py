@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces
+from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, there_is
+from fairsal_core.costs.disk import packed_bytes
 from fairsal_core.costs.networks import MAP_SHARE, pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.experiments import ALL
@@ -54,7 +55,7 @@ def cost(config: RegionJob, read: ReadFaces, probed: Probed[RegionPaces]) -> Cos
             "judging": held_out * MAP_SHARE / pace,
         },
         {"program, network and batches": probed.memory, "pictures": (learned + held_out) * PICTURE},
-        {"weights": weight_bytes(training, classes)},
+        there_is({"pictures": packed_bytes(faces, learned + held_out), "weights": weight_bytes(training, classes)}),
     )
 
 

@@ -1,5 +1,6 @@
 from .auditing import Understood, audit_brought, faces_judged, understand
 from .auditing_subjects import MAPPED_FACES, Engines, audit_subjects
+from .data_audit import audit_faces_read
 from .explaining import SANITY_FACES, ExplainedFaces, RelevanceEngine, relevance_stage
 from .maps import growing_maps
 from .mitigating import mitigation_of, unmet_needs
@@ -31,6 +32,7 @@ __all__ = [
     "Understood",
     "Variant",
     "audit_brought",
+    "audit_faces_read",
     "audit_subjects",
     "available_regions",
     "faces_judged",

@@ -181,7 +181,8 @@ def _nothing_to_judge(config: AuditConfig, covered: int, error: FairsalError) ->
         "" if config.test_split == ALL_SPLITS else " Other faces than those of a split are judged on with --split all."
     )
     if covered:
-        return FairsalError(f"{error}{elsewhere}")
+        scan = "Rates by any groups, of which some may have no faces, are told by Scan (`fairsal scan --predictions --groups`)."
+        return FairsalError(f"{error}{elsewhere} {scan}")
     return FairsalError(f"None of the {_called(config)} has a prediction of every model.{elsewhere}")
 
 

@@ -24,7 +24,11 @@ def probed_as(monkeypatch: pytest.MonkeyPatch, kind: str, paces: object) -> None
 def test_an_experiments_stages_memory_and_disk_are_told(
     drawn_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    probed_as(monkeypatch, "experiment", Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0}))
+    probed_as(
+        monkeypatch,
+        "experiment",
+        Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0}, beside_another=60.0),
+    )
     config = {"counts": "0,12,8,4", "schemes": [], "training": {"epochs": 5}, "attention": {"explainers": ["lrp"]}}
     (home / "config.json").write_text(json.dumps({**config, "test_per_cell": 2, "device": "cpu"}))
     asked = ["run", "--cost", "--config", str(home / "config.json"), "--data", str(drawn_folder)]

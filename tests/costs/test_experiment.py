@@ -12,7 +12,7 @@ from fairsal_core.faces import CELLS, CellCounts, FaceDataset
 from fairsal_core.mitigation import METHODS
 from fairsal_core.settings import parse_config
 
-PACES = Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0})
+PACES = Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0}, beside_another=120.0)
 SMALL = {
     "data": "a folder without region classifiers",
     "counts": "0,12,8,4",
@@ -41,16 +41,27 @@ def test_every_stage_is_work_over_pace(drawn: FaceDataset) -> None:
     assert seconds["explaining"] == 2 * 3 * 8 / 10
 
 
+def test_two_processes_go_at_twice_the_pace_of_half_the_threads(
+    drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "has_partner", lambda images, device: True)
+    config = parse_config(SMALL)
+    paces = replace(PACES, looking=3.0)
+    seconds = stage_seconds(config, plan_variants(config, drawn), drawn, paces)
+    assert seconds["training"] == 2 * 3 * 24 * 5 / (2 * 120)
+    assert next(iter(seconds.items())) == ("looking at the faces", 3.0)
+
+
 def test_what_there_is_not_to_do_is_no_stage(drawn: FaceDataset) -> None:
     config = parse_config({**SMALL, "schemes": [], "attention": {"explainers": []}})
-    nothing = Paces(regions=50.0, maps=100.0, training=200.0, explaining={})
+    nothing = Paces(regions=50.0, maps=100.0, training=200.0, explaining={}, beside_another=60.0)
     assert list(stage_seconds(config, plan_variants(config, drawn), drawn, nothing)) == ["training", "testing"]
 
 
 def test_a_moment_of_each_stage_gives_its_pace(drawn: FaceDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
     paces = probe(parse_config(SMALL), lambda source: drawn)
-    found = (paces.regions, paces.maps, paces.training, paces.explaining["lrp"])
+    found = (paces.regions, paces.maps, paces.training, paces.explaining["lrp"], paces.looking)
     assert all(0 < pace < math.inf for pace in found)
 
 

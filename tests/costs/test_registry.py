@@ -2,8 +2,10 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from pydantic import TypeAdapter
@@ -17,6 +19,7 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.faces import FaceDataset
 from fairsal_core.hashing import hash_of
 from fairsal_core.regions import train_region_classifier
+from fairsal_core.rows import Rows
 from fairsal_core.runs import processes, run_here
 from fairsal_core.runs.worker import JOBS
 from fairsal_core.settings import plan_trials
@@ -68,6 +71,9 @@ def test_a_mapping_is_faces_over_pace(drawn: FaceDataset) -> None:
     assert cost.disk == {"region maps": held_out * paces.bytes}
     few = config.model_copy(update={"images": 3})
     assert attribution.cost(few, lambda source: drawn, Probed(paces, 0)).memory["pictures"] == 3 * PICTURE
+    pixels = np.array(drawn.images)  # packed as far as it is looked at, where it is not one file
+    by_part = replace(drawn, packed=Rows([len(drawn)], lambda part: pixels, pixels.shape[1:], np.uint8))
+    assert attribution.cost(few, lambda source: by_part, Probed(paces, 0)).disk["pictures"] == 3 * PICTURE
     with pytest.raises(FairsalError, match="Nose_Ring"):
         attribution.probe(config.model_copy(update={"attribute": "Nose_Ring"}), lambda source: drawn)
 
@@ -92,7 +98,7 @@ def test_a_sweep_is_its_experiments_and_tries_those_that_are_alike_once(
     content = {"base": TINY, "trials": [{}, {"confounder": "Eyeglasses"}], "grid": {"seeds": [[0], [1]]}}
     config = sweep.parse(content)
     tried: list[str] = []
-    paces = Paces(regions=50.0, maps=100.0, training=100.0, explaining={"gradient": 10.0})
+    paces = Paces(regions=50.0, maps=100.0, training=100.0, explaining={"gradient": 10.0}, beside_another=60.0)
 
     def probe(trial: object, read: object) -> Paces:
         tried.append(trial.confounder)  # type: ignore[attr-defined]
