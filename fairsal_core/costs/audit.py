@@ -11,19 +11,17 @@ from fairsal_core.classifiers import predict_logits
 from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, pace_of, there_is
 from fairsal_core.costs.disk import packed_bytes
 from fairsal_core.costs.looking import seconds_to_look
-from fairsal_core.costs.networks import MAP_SHARE, pace_of_explainer, pace_of_regions
+from fairsal_core.costs.networks import pace_of_explainer, pace_of_maps, pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import (
     MAPPED_FACES,
     SANITY_FACES,
     faces_judged,
-    find_regions,
     find_subjects,
     needs_regions,
 )
 from fairsal_core.faces import CELLS, FaceDataset
-from fairsal_core.regions import patch_logits
 from fairsal_core.settings import SubjectAuditConfig, parse_audit
 
 _PROBED_FACES = 64
@@ -138,11 +136,8 @@ def _pace_of_maps(
     """Return faces in an epoch of the region classifier and faces mapped, a second; 0 for what there is not to do."""
     if not config.schemes:
         return 0.0, 0.0
-    if needs_regions(config, faces):
-        trained = pace_of_regions(few, config.confounder, config.regions, device)
-        return trained, trained / MAP_SHARE
-    classifier = find_regions(config, faces, device).classifier
-    return 0.0, pace_of(lambda count: patch_logits(classifier, few.take(range(count))), len(few))
+    trained = pace_of_regions(few, config.confounder, config.regions, device) if needs_regions(config, faces) else 0.0
+    return trained, pace_of_maps(config, faces, few, device)
 
 
 def _pace_of_subject(faces: FaceDataset, network: nn.Module, config: SubjectAuditConfig) -> SubjectPace:

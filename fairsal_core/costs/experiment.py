@@ -1,5 +1,6 @@
 """What an experiment takes: by the pace of earlier runs, or by a second of each of its stages on this machine."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,11 +11,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from fairsal_core.classifiers import ClassifierTraining, TrainingTask, build_classifier, train_classifier
+from fairsal_core.classifiers import TrainingTask, Treatment, build_classifier, train_classifier
 from fairsal_core.costs.base import PICTURE, PROBE_SECONDS, Cost, Probed, ReadFaces, there_is
 from fairsal_core.costs.disk import disk_bytes, pictures_read
 from fairsal_core.costs.looking import seconds_to_look
-from fairsal_core.costs.networks import MAP_SHARE, EnoughError, pace_of_explainer, pace_of_regions
+from fairsal_core.costs.networks import EnoughError, pace_of_explainer, pace_of_maps, pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import (
@@ -29,8 +30,8 @@ from fairsal_core.experiments import (
 from fairsal_core.faces import CELLS, CellCounts, FaceDataset, balanced_test, equal_cells
 from fairsal_core.mitigation import METHODS, LabelledFaces, mitigate
 from fairsal_core.runs import list_runs, read_events
-from fairsal_core.schemes import SCHEMES
-from fairsal_core.settings import EXPERIMENT, ExperimentConfig, MethodChoice, parse_config
+from fairsal_core.schemes import SCHEMES, find_scheme
+from fairsal_core.settings import EXPERIMENT, ExperimentConfig, MethodChoice, SchemeChoice, parse_config
 
 PACE = "images_per_second"
 _PROBED_FACES = 256
@@ -61,8 +62,9 @@ class Paces:
     ----------
     regions, maps : float
         Faces in an epoch of the region classifier; faces mapped.
-    training, beside_another : float
-        Images in a training of the audited classifier; in one with half the threads, as two processes share the cores.
+    training, beside_another, treated : float
+        Images in a training of the audited classifier; in one with half the threads, as two processes share the cores; in one
+        whose images are treated.
     explaining : dict
         Explainer -> faces explained.
     looking : float
@@ -76,6 +78,7 @@ class Paces:
     training: float
     explaining: dict[str, float]
     beside_another: float
+    treated: float
     looking: float = 0.0
     mitigating: dict[str, MethodCost] = field(default_factory=dict)
 
@@ -132,10 +135,11 @@ def probe(config: ExperimentConfig, read: ReadFaces) -> Paces:
     classifier = build_classifier(config.training.classifier).eval().to(device)
     return Paces(
         regions,
-        regions / MAP_SHARE,
-        _pace_of_training(few, config.training, device),
+        pace_of_maps(config, faces, few, device) if config.schemes else math.inf,
+        _pace_of_training(few, config, device),
         {choice.name: pace_of_explainer(few, classifier, choice) for choice in config.attention.explainers},
-        _pace_beside_another(few, config.training, device),
+        _pace_beside_another(few, config, device),
+        _pace_of_training(few, config, device, _slowest(config)),
         seconds_to_look(few, config.data, config.target, config.confounder),
         _costs_of_methods(config, faces, classifier) if config.mitigation else {},
     )
@@ -172,8 +176,10 @@ def stage_seconds(
 ) -> dict[str, float]:
     """Return how long each stage takes, in the order in which they are done; without stages that there are not."""
     seeds, own = len(config.seeds), list(variants)
-    images = images_trained(config, own)
-    alone = not has_partner(images, pick_device(config.device).type)
+    images = float(images_trained(config, own))
+    alone = not has_partner(images_trained(config, own), pick_device(config.device).type)
+    treated = images_trained(config, [variant for variant in own if variant.scheme])
+    images += treated * (paces.training / paces.treated - 1)  # as many as would take as long untreated
     trainings = images / (paces.training if alone else 2 * paces.beside_another)
     per_cell = config.test_per_cell or min(
         CellCounts.of(faces.in_split(config.test_split), config.target, config.confounder)[cell] for cell in CELLS
@@ -241,17 +247,32 @@ def _seconds_of_method(
     return mitigate(classifier, choice.method, fit, validation, choice.settings).seconds
 
 
-def _pace_beside_another(faces: FaceDataset, settings: ClassifierTraining, device: torch.device) -> float:
+def _slowest(config: ExperimentConfig) -> SchemeChoice | None:
+    """Return the scheme whose training takes longest: one that draws noise, if there is one."""
+    noisy = (choice for choice in config.schemes if SCHEMES.find(choice.scheme).kind == "noise")
+    return next(noisy, config.schemes[0] if config.schemes else None)
+
+
+def _pace_beside_another(faces: FaceDataset, config: ExperimentConfig, device: torch.device) -> float:
     """Return the pace of a training with half the threads, which is what a partner and whoever has one train with."""
     threads = torch.get_num_threads()
     torch.set_num_threads(max(threads // 2, 1))
     try:
-        return _pace_of_training(faces, settings, device)
+        return _pace_of_training(faces, config, device)
     finally:
         torch.set_num_threads(threads)
 
 
-def _pace_of_training(faces: FaceDataset, settings: ClassifierTraining, device: torch.device) -> float:
+def _pace_of_training(
+    faces: FaceDataset, config: ExperimentConfig, device: torch.device, choice: SchemeChoice | None = None
+) -> float:
+    """Return how many images a second a training goes through, treated by a scheme that hides their upper third if one is given."""
+    settings, treatment = config.training, None
+    if choice is not None:
+        hidden = torch.zeros(faces.images.shape[1:3], dtype=torch.bool, device=device)
+        hidden[: len(hidden) // 3] = True
+        scheme = find_scheme(choice.general.scheme, choice.noise_domain)
+        treatment = Treatment(scheme, hidden, (0.5, 0.5, 0.5), choice.treat_probability)
     paces: list[float] = []
     begun = time.perf_counter()
 
@@ -264,5 +285,5 @@ def _pace_of_training(faces: FaceDataset, settings: ClassifierTraining, device: 
     labels = torch.arange(len(some)).numpy() % 2 == 0
     short = settings.model_copy(update={"epochs": 1000, "weights": "random"})
     with suppress(EnoughError):
-        train_classifier(TrainingTask(some.images, labels, 0, on_epoch_end=watch), short, device)
+        train_classifier(TrainingTask(some.images, labels, 0, treatment, watch), short, device)
     return median(paces[1:] or paces)  # the first pays for what is loaded once

@@ -7,13 +7,11 @@ import torch
 from torch import nn
 
 from fairsal_core.costs.base import PROBE_SECONDS, pace_of
-from fairsal_core.experiments import ALL
+from fairsal_core.experiments import ALL, find_regions, needs_regions
 from fairsal_core.faces import FaceDataset
-from fairsal_core.regions import RegionTraining, train_atlas
+from fairsal_core.regions import RegionTraining, patch_logits, train_atlas, untrained
 from fairsal_core.saliency import explain
-from fairsal_core.settings import ExplainerChoice
-
-MAP_SHARE = 0.4  # of what a face costs in an epoch of a region classifier: no way back through the network
+from fairsal_core.settings import ExperimentConfig, ExplainerChoice, SubjectAuditConfig
 
 
 class EnoughError(Exception):
@@ -37,6 +35,19 @@ def pace_of_regions(faces: FaceDataset, attribute: str, settings: RegionTraining
         return float("inf")
     (begun, first), (ended, last) = seen[0], seen[-1]
     return max((last - first) * len(faces) * short.epochs, 1e-9) / max(ended - begun, 1e-9)
+
+
+def pace_of_maps(
+    config: ExperimentConfig | SubjectAuditConfig, faces: FaceDataset, few: FaceDataset, device: torch.device
+) -> float:
+    """Return how many faces a second are mapped, by the region classifier that there is, or by one as it will be."""
+    classifier = (
+        untrained(config.confounder, config.regions)
+        if needs_regions(config, faces)
+        else find_regions(config, faces, device).classifier
+    )
+    classifier.to(device)
+    return pace_of(lambda count: patch_logits(classifier, few.take(range(count))), len(few))
 
 
 def pace_of_explainer(faces: FaceDataset, classifier: nn.Module, choice: ExplainerChoice) -> float:

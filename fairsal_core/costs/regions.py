@@ -3,22 +3,23 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, there_is
+from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, pace_of, there_is
 from fairsal_core.costs.disk import packed_bytes
-from fairsal_core.costs.networks import MAP_SHARE, pace_of_regions
+from fairsal_core.costs.networks import pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.experiments import ALL
 from fairsal_core.faces import FaceDataset
-from fairsal_core.regions import atlas_attributes, weight_bytes
+from fairsal_core.regions import atlas_attributes, patch_logits, untrained, weight_bytes
 from fairsal_core.settings import RegionJob, checked_settings
 
 _PROBED_FACES = 256
 
 
 class RegionPaces(NamedTuple):
-    """Faces a second in an epoch of the training."""
+    """Faces a second in an epoch of the training, and mapped."""
 
     training: float
+    maps: float
 
 
 def parse(content: Mapping[str, Any]) -> RegionJob:
@@ -36,8 +37,10 @@ def depends_on(config: RegionJob) -> Any:
 
 def probe(config: RegionJob, read: ReadFaces) -> RegionPaces:
     """Train for a second on a few faces; nothing is kept."""
-    few = _labelled(config, read).in_split("train").sample(_PROBED_FACES)
-    return RegionPaces(pace_of_regions(few, config.attribute, config.training, pick_device(config.device)))
+    few, device = _labelled(config, read).in_split("train").sample(_PROBED_FACES), pick_device(config.device)
+    trained = pace_of_regions(few, config.attribute, config.training, device)
+    classifier = untrained(config.attribute, config.training).to(device)
+    return RegionPaces(trained, pace_of(lambda count: patch_logits(classifier, few.take(range(count))), len(few)))
 
 
 def cost(config: RegionJob, read: ReadFaces, probed: Probed[RegionPaces]) -> Cost:
@@ -52,7 +55,7 @@ def cost(config: RegionJob, read: ReadFaces, probed: Probed[RegionPaces]) -> Cos
         {
             "starting": probed.started,
             "training": learned * training.epochs / pace,
-            "judging": held_out * MAP_SHARE / pace,
+            "judging": held_out / probed.paces.maps,
         },
         {"program, network and batches": probed.memory, "pictures": (learned + held_out) * PICTURE},
         there_is({"pictures": packed_bytes(faces, learned + held_out), "weights": weight_bytes(training, classes)}),

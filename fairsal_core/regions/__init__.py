@@ -38,6 +38,7 @@ from fairsal_core.regions.training import (
     train_atlas,
     train_region_classifier,
     training_faces,
+    untrained,
     weight_bytes,
 )
 
@@ -94,6 +95,7 @@ __all__ = [
     "train_region_classifier",
     "training_faces",
     "uncounted_patches",
+    "untrained",
     "weight_bytes",
     "weights_digest",
 ]

@@ -126,6 +126,13 @@ def train_atlas(
     return _judged(atlas, validation, settings, progress) if len(validation) else atlas
 
 
+def untrained(attribute: str, settings: RegionTraining) -> RegionClassifier:
+    """Return a region classifier of two classes as these settings ask for one, before it has learned anything."""
+    grid, shape = PatchGrid(per_side=settings.per_side), _shape(settings)
+    network = build_network(settings.network, 2, grid, shape).eval()
+    return RegionClassifier(network, attribute, ("no", "yes"), (0.5, 0.5), grid, settings.network, shape)
+
+
 def weight_bytes(settings: RegionTraining, classes: int) -> int:
     """Return how many bytes the weights take of a network of these settings, with heads for so many classes in all."""
     with torch.device("meta"):

@@ -27,7 +27,7 @@ def test_an_experiments_stages_memory_and_disk_are_told(
     probed_as(
         monkeypatch,
         "experiment",
-        Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0}, beside_another=60.0),
+        Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0}, beside_another=60.0, treated=200.0),
     )
     config = {"counts": "0,12,8,4", "schemes": [], "training": {"epochs": 5}, "attention": {"explainers": ["lrp"]}}
     (home / "config.json").write_text(json.dumps({**config, "test_per_cell": 2, "device": "cpu"}))
@@ -56,7 +56,7 @@ def test_an_audits_stages_are_told(
 def test_what_other_commands_start_is_told_too(
     drawn_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    probed_as(monkeypatch, "regions", RegionPaces(10.0))
+    probed_as(monkeypatch, "regions", RegionPaces(10.0, 25.0))
     train = ["train-regions", "--data", str(drawn_folder), "--attribute", "Smiling", "--out", str(home / "out")]
     assert main([*train, "--images", "40", "--epochs", "2", "--cost", "--json"]) == 0
     assert said(capsys)["seconds"]["training"] == 40 * 2 / 10

@@ -12,7 +12,7 @@ from fairsal_core.faces import CELLS, CellCounts, FaceDataset
 from fairsal_core.mitigation import METHODS
 from fairsal_core.settings import parse_config
 
-PACES = Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0}, beside_another=120.0)
+PACES = Paces(regions=50.0, maps=100.0, training=200.0, explaining={"lrp": 10.0}, beside_another=120.0, treated=200.0)
 SMALL = {
     "data": "a folder without region classifiers",
     "counts": "0,12,8,4",
@@ -52,9 +52,16 @@ def test_two_processes_go_at_twice_the_pace_of_half_the_threads(
     assert next(iter(seconds.items())) == ("looking at the faces", 3.0)
 
 
+def test_treated_images_take_longer(drawn: FaceDataset) -> None:
+    config = parse_config(SMALL)
+    paces = replace(PACES, treated=100.0)
+    seconds = stage_seconds(config, plan_variants(config, drawn), drawn, paces)
+    assert seconds["training"] == pytest.approx(2 * 24 * 5 * (2 / 200 + 1 / 100))  # two as they are, one under the mask
+
+
 def test_what_there_is_not_to_do_is_no_stage(drawn: FaceDataset) -> None:
     config = parse_config({**SMALL, "schemes": [], "attention": {"explainers": []}})
-    nothing = Paces(regions=50.0, maps=100.0, training=200.0, explaining={}, beside_another=60.0)
+    nothing = Paces(regions=50.0, maps=100.0, training=200.0, explaining={}, beside_another=60.0, treated=200.0)
     assert list(stage_seconds(config, plan_variants(config, drawn), drawn, nothing)) == ["training", "testing"]
 
 

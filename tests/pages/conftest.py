@@ -96,9 +96,14 @@ def _nothing_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every machine train 100 images a second: a child that measured it would slow other tests and outlive its own."""
     paces = {
         "experiment": Paces(
-            regions=50.0, maps=100.0, training=100.0, explaining={"lrp": 10.0, "ig": 5.0}, beside_another=60.0
+            regions=50.0,
+            maps=100.0,
+            training=100.0,
+            explaining={"lrp": 10.0, "ig": 5.0},
+            beside_another=60.0,
+            treated=100.0,
         ),
-        "regions": RegionPaces(50.0),
+        "regions": RegionPaces(50.0, 100.0),
         "attribution": MapPaces(100.0, 338),
         "explain": ExplainPaces({"lrp": 10.0}),
     }
