@@ -61,7 +61,7 @@ def main(kind: str) -> int:
     except FairsalError as error:
         print(error)
         return _REFUSED
-    told = TypeAdapter(costing.paces).dump_python(probed.paces, mode="json")
+    told = TypeAdapter(costing.paces).dump_python(probed.paces)
     print(json.dumps({"paces": told, "memory": probed.memory, "started": probed.started}))
     return 0
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, pace_of, there_is
+from fairsal_core.costs.base import PICTURE, PROBED_FACES, Cost, Probed, ReadFaces, pace_of, there_is
 from fairsal_core.costs.disk import packed_bytes
 from fairsal_core.device import pick_device
 from fairsal_core.errors import unknown_name
@@ -11,8 +11,6 @@ from fairsal_core.experiments import available_regions
 from fairsal_core.faces import FaceDataset
 from fairsal_core.regions import load_regions, region_maps
 from fairsal_core.settings import MapJob, checked_settings
-
-_PROBED_FACES = 64
 
 
 class MapPaces(NamedTuple):
@@ -39,7 +37,7 @@ def probe(config: MapJob, read: ReadFaces) -> MapPaces:
     if config.attribute not in paths:
         raise unknown_name("region classifier of these faces for attribute", config.attribute, paths)
     classifier = load_regions(paths[config.attribute], config.attribute).to(pick_device(config.device))
-    few = faces.sample(_PROBED_FACES)
+    few = faces.sample(PROBED_FACES)
     pace = pace_of(
         lambda count: region_maps(
             classifier, few.take(range(count)).images, config.measure, precision=config.precision

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fairsal_core.classifiers import predict_logits
-from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, pace_of, there_is
+from fairsal_core.costs.base import PICTURE, PROBED_FACES, RELEVANCE, Cost, Probed, ReadFaces, pace_of, there_is
 from fairsal_core.costs.disk import packed_bytes
 from fairsal_core.costs.looking import seconds_to_look
 from fairsal_core.costs.networks import pace_of_explainer, pace_of_maps, pace_of_regions
@@ -23,9 +23,6 @@ from fairsal_core.experiments import (
 )
 from fairsal_core.faces import CELLS, FaceDataset
 from fairsal_core.settings import SubjectAuditConfig, parse_audit
-
-_PROBED_FACES = 64
-_RELEVANCE = 128 * 128 * 2  # bytes of a map of an explainer: float16
 
 
 class SubjectPace(NamedTuple):
@@ -77,7 +74,7 @@ def probe(config: SubjectAuditConfig, read: ReadFaces) -> AuditPaces:
     """
     faces = read(config.data)
     device = pick_device(config.device)
-    few = faces.with_label(config.confounder).sample(_PROBED_FACES)
+    few = faces.with_label(config.confounder).sample(PROBED_FACES)
     paces = {}
     for subject in find_subjects(config.subjects):
         paces[subject.name] = _pace_of_subject(few, subject.load().to(device).eval(), config)
@@ -88,7 +85,7 @@ def probe(config: SubjectAuditConfig, read: ReadFaces) -> AuditPaces:
 def cost(config: SubjectAuditConfig, read: ReadFaces, probed: Probed[AuditPaces]) -> Cost:
     """Return what an audit takes at these paces."""
     faces = read(config.data)
-    maps = len(config.subjects) * len(config.attention.explainers) * config.attention.explained_faces * _RELEVANCE
+    maps = len(config.subjects) * len(config.attention.explainers) * config.attention.explained_faces * RELEVANCE
     pictures = min(len(faces), len(CELLS) * faces_judged(config, faces) + _mapped(config, faces))
     memory = {"program, networks and batches": probed.memory, "pictures": pictures * PICTURE, "maps of attention": maps}
     disk = {

@@ -13,7 +13,9 @@ from fairsal_core.runs import processes
 from fairsal_core.settings import FrozenSettings
 
 PROBE_SECONDS = 1.0
+PROBED_FACES = 64
 PICTURE = 128 * 128 * 3  # bytes of a face, as it is packed
+RELEVANCE = 128 * 128 * 2  # bytes of a map of an explainer: float16
 
 Config = TypeVar("Config", bound=FrozenSettings)
 Paces = TypeVar("Paces")

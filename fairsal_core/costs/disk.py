@@ -6,13 +6,12 @@ import numpy as np
 import torch
 
 from fairsal_core.classifiers import build_classifier
-from fairsal_core.costs.base import PICTURE, there_is
+from fairsal_core.costs.base import PICTURE, RELEVANCE, there_is
 from fairsal_core.experiments import Variant, needs_regions, with_training
 from fairsal_core.faces import PACKED_WHOLE, FaceDataset
 from fairsal_core.results import KEPT_FACES
 from fairsal_core.settings import ExperimentConfig
 
-_RELEVANCE = 128 * 128 * 2  # bytes of a map of an explainer: float16
 _POSITION = 2  # bytes of a position of a region map: float16
 
 
@@ -46,7 +45,7 @@ def disk_bytes(config: ExperimentConfig, variants: Sequence[Variant], faces: Fac
         # Each is in the cache, for whoever wants it next, and in the run.
         "classifiers": seeds * (len(classifiers) + len(variants)) * _weights(config),
         "mitigated classifiers": 2 * seeds * methods * _weights(config),
-        "maps of attention": relevance * _RELEVANCE,
+        "maps of attention": relevance * RELEVANCE,
     }
     return there_is(found)
 

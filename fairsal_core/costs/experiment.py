@@ -1,6 +1,5 @@
 """What an experiment takes: by the pace of earlier runs, or by a second of each of its stages on this machine."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -61,7 +60,7 @@ class Paces:
     Attributes
     ----------
     regions, maps : float
-        Faces in an epoch of the region classifier; faces mapped.
+        Faces in an epoch of the region classifier; faces mapped, 0 where none are.
     training, beside_another, treated : float
         Images in a training of the audited classifier; in one with half the threads, as two processes share the cores; in one
         whose images are treated.
@@ -120,6 +119,7 @@ def depends_on(config: ExperimentConfig) -> Any:
             mode="json", exclude={"images", "epochs", "validation_images", "seed", "warm_up"}
         ),
         "training": config.training.model_dump(mode="json", include={"classifier", "batch_size", "precision"}),
+        "treated": treated.model_dump(mode="json") if (treated := _slowest(config)) else None,
         "explainers": [choice.model_dump(mode="json") for choice in config.attention.explainers],
         "mitigation": [choice.model_dump(mode="json") for choice in config.mitigation],
         "device": config.device,
@@ -135,7 +135,7 @@ def probe(config: ExperimentConfig, read: ReadFaces) -> Paces:
     classifier = build_classifier(config.training.classifier).eval().to(device)
     return Paces(
         regions,
-        pace_of_maps(config, faces, few, device) if config.schemes else math.inf,
+        pace_of_maps(config, faces, few, device) if config.schemes else 0.0,
         _pace_of_training(few, config, device),
         {choice.name: pace_of_explainer(few, classifier, choice) for choice in config.attention.explainers},
         _pace_beside_another(few, config, device),

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from fairsal_core.classifiers import Subject
-from fairsal_core.costs.base import PICTURE, Cost, Probed, ReadFaces, there_is
+from fairsal_core.costs.base import PICTURE, PROBED_FACES, RELEVANCE, Cost, Probed, ReadFaces, there_is
 from fairsal_core.costs.networks import pace_of_explainer
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
@@ -13,9 +13,6 @@ from fairsal_core.experiments import SANITY_FACES, find_subject, find_subjects, 
 from fairsal_core.results import KEPT_FACES
 from fairsal_core.runs import RunFiles, load_run, run_path
 from fairsal_core.settings import ExperimentConfig, ExplainConfig, SubjectAuditConfig, checked_settings, run_settings
-
-_PROBED_FACES = 64
-_RELEVANCE = 128 * 128 * 2  # bytes of a map of an explainer: float16
 
 
 class ExplainPaces(NamedTuple):
@@ -43,7 +40,7 @@ def probe(config: ExplainConfig, read: ReadFaces) -> ExplainPaces:
         If there is no such run, or it has no classifiers.
     """
     subjects, explained = _explained(config)
-    few = read(explained.data).sample(_PROBED_FACES)
+    few = read(explained.data).sample(PROBED_FACES)
     network = subjects[0].load().to(pick_device(config.device)).eval()
     paces = {}
     for choice in config.explainers:
@@ -56,7 +53,7 @@ def cost(config: ExplainConfig, read: ReadFaces, probed: Probed[ExplainPaces]) -
     """Return what an explanation takes at these paces, if all of the run's classifiers are explained."""
     count = len(_explained(config)[0])
     faces, paces = config.explained_faces, probed.paces.explained
-    maps = len(paces) * (count * faces + count * min(faces, KEPT_FACES)) * _RELEVANCE
+    maps = len(paces) * (count * faces + count * min(faces, KEPT_FACES)) * RELEVANCE
     return Cost(
         {
             "starting": probed.started,

@@ -123,5 +123,6 @@ def test_experiments_share_a_probe_where_paces_are_the_same() -> None:
 
     longer = {"images": 100, "epochs": 9, "batch_size": 8}
     assert depends_on(seeds=[0, 1, 2], counts="0,24,16,8", regions=longer) == depends_on()
+    assert depends_on(schemes=["specific_mask@0.7"]) != depends_on() != depends_on(schemes=[])
     for other in ({"target": "Smiling"}, {"training": {"batch_size": 16}}, {"attention": {"explainers": ["gradient"]}}):
         assert depends_on(**other) != depends_on()

@@ -126,6 +126,7 @@ def test_a_child_gives_the_paces_and_what_it_held(drawn_folder: Path, home: Path
     probed = probe_aside("experiment", json.loads(COSTS["experiment"].parse(content).model_dump_json()))
     assert isinstance(probed.paces, Paces) and probed.paces.training > 0
     assert 10**8 < probed.memory < 10**10 and probed.started > 0
+    assert probe_aside("experiment", {**content, "schemes": []}).paces.maps == 0.0  # nothing is mapped
     with pytest.raises(FairsalError, match="nothing"):
         probe_aside("experiment", {**TINY, "data": str(drawn_folder / "nothing")})
 
