@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -134,3 +136,10 @@ def test_a_child_gives_the_paces_and_what_it_held(drawn_folder: Path, home: Path
 def test_the_most_memory_is_at_least_what_is_held_now() -> None:
     held = psutil.Process(os.getpid()).memory_info().rss
     assert processes.peak_memory() >= 0.9 * held
+
+
+def test_windows_says_the_most_memory_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = SimpleNamespace(memory_info=lambda: SimpleNamespace(peak_wset=1234))
+    monkeypatch.setitem(sys.modules, "resource", None)  # which it lacks
+    monkeypatch.setattr(psutil, "Process", lambda: said)
+    assert processes.peak_memory() == 1234
