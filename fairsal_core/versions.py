@@ -15,13 +15,13 @@ STAGES: Mapping[str, int] = {
     "regions": 3,
     "region_quality": 1,
     "maps": 1,
-    "scores": 2,
-    "classifiers": 1,
+    "scores": 3,
+    "classifiers": 2,
     "mitigated": 1,
     "relevance": 2,
     "shards": 1,
     "attribution": 1,
-    "results": 4,
+    "results": 5,
 }
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "zennit", "captum", "fairlearn", "safetensors")
 

@@ -5,7 +5,8 @@ passing over feature maps that no cache holds. Three things here are different, 
 
 - *Folded*: the four pixels of a pooling window become four channels, of the block's input and of the convolution's output
   alike (a 5 x 5 convolution is then a 3 x 3 one with more channels). Pooling is the largest of four planes.
-- *In parts*: all steps but the last are done for a few images at a time, while their maps are in the cache.
+- *In parts*: all steps but the last are done for a few images at a time, while their maps are in the cache, and several parts
+  side by side, each in a thread of its own: the steps are too short to be shared among threads one by one.
 - *Pooled before it is normalised*: batch norm with a positive weight keeps the order of what it normalises, so only a quarter
   has to be; where the weight is negative, the convolution's sign is turned.
 """
@@ -17,11 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import conv2d, leaky_relu_, pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import conv2d, leaky_relu_, pad, pixel_unshuffle
 
 from fairsal_core.classifiers.dropout import least_kept
+from fairsal_core.classifiers.side_by_side import side_by_side
 
-_PART = 32  # images at a time: the maps of fewer fit the cache better, but each step then has too little to do
+_PART = 16  # images at a time, at most: the maps of more fit no cache, and of fewer each step has too little to do
+_PARTS = 4  # at least, of a small batch, so that several threads have something to do
 _SLOPE = 0.1
 
 
@@ -39,11 +42,11 @@ def folded_pass(network: nn.Module, images: Tensor) -> Tensor:
         return cast(Tensor, network(images))
     precision = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else images.dtype
     normalise, *layers = cast(nn.Sequential, network)
-    generator = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, ()))))
+    seeds = np.random.SeedSequence(int(torch.randint(2**62, ())))
     features, before = images, normalise
     while isinstance(layers[0], nn.Conv2d):
         block, layers = layers[:5], layers[5:]
-        features = _run_block(block, features, before, precision, generator)
+        features = _run_block(block, features, before, precision, seeds)
         before = nn.Identity()
     for layer in layers:
         features = layer(features)
@@ -55,7 +58,7 @@ def _run_block(
     images: Tensor,
     before: nn.Module,
     precision: torch.dtype,
-    generator: np.random.Generator,
+    seeds: np.random.SeedSequence,
 ) -> Tensor:
     convolution, dropout, norm = cast(tuple[nn.Conv2d, nn.Dropout, nn.BatchNorm2d], tuple(block[:3]))
     assert convolution.bias is not None and norm.running_mean is not None and norm.running_var is not None
@@ -72,7 +75,7 @@ def _run_block(
         before,
         norm.eps,
         dropout.p,
-        generator,
+        seeds,
     )
     with torch.no_grad():
         count = images[:, 0].numel()
@@ -86,10 +89,28 @@ def _run_block(
 def fold_kernel(weight: Tensor) -> Tensor:
     """Return the kernel (4 O, 4 I, 3, 3) that does to folded images what `weight` (O, I, 5, 5) does to images.
 
-    Its output channels are the pixels of a window, row by row, each with the O channels.
+    Its input and output channels are the pixels of a window, row by row, each with the I or O channels.
     """
     shifted = [pad(weight, (right, 1 - right, down, 1 - down)) for down in (0, 1) for right in (0, 1)]
-    return pixel_unshuffle(torch.cat(shifted), 2)
+    folded = pixel_unshuffle(torch.cat(shifted), 2)
+    return folded.view(len(folded), -1, 4, *folded.shape[2:]).transpose(1, 2).flatten(1, 2)
+
+
+def fold(images: Tensor, out: Tensor) -> Tensor:
+    """Write images (N, C, 2 H, 2 W) into `out` (N, 4 C, H, W), channels last: the pixels of a window, each with the C channels."""
+    count, channels, height, width = images.shape
+    last = images.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
+    windows = last.view(count, height // 2, 2, width // 2, 2, channels).transpose(2, 3)
+    out.permute(0, 2, 3, 1).view(windows.shape).copy_(windows)
+    return out
+
+
+def unfold(folded: Tensor, out: Tensor) -> Tensor:
+    """Write what `fold` makes of images back into `out`, images (N, C, 2 H, 2 W)."""
+    count, channels, height, width = out.shape
+    windows = folded.permute(0, 2, 3, 1).view(count, height // 2, width // 2, 2, 2, channels)
+    out.view(count, channels, height // 2, 2, width // 2, 2).copy_(windows.permute(0, 5, 1, 3, 2, 4))
+    return out
 
 
 class _Block(torch.autograd.Function):
@@ -106,7 +127,7 @@ class _Block(torch.autograd.Function):
         before: nn.Module,
         epsilon: float,
         dropped: float,
-        generator: np.random.Generator,
+        seeds: np.random.SeedSequence,
     ) -> tuple[Tensor, Tensor, Tensor]:
         count, channels, height, width = len(images), len(gamma), images.shape[2] // 2, images.shape[3] // 2
         folded = torch.empty(
@@ -114,19 +135,18 @@ class _Block(torch.autograd.Function):
         )
         windows = weight.new_empty((count, 4, channels, height, width))
         largest = weight.new_empty((count, channels, height, width))
-        sizes, means, variances = [], [], []
-        for some in _parts(count):
-            folded[some] = pixel_unshuffle(before(images[some]).to(weight.dtype), 2)
+        parts = _parts(count)
+
+        def run(some: slice, own: np.random.SeedSequence) -> tuple[Tensor, Tensor]:
             part = windows[some]
-            part.copy_(conv2d(folded[some], weight, bias, padding=1).view_as(part))
-            _drop(part, dropped, generator)
-            mean, variance = _moments(part.view(-1, channels, height, width))
-            sizes.append(len(part))
-            means.append(mean)
-            variances.append(variance)
+            part.copy_(conv2d(fold(before(images[some]), folded[some]), weight, bias, padding=1).view_as(part))
+            _drop(part, dropped, np.random.Generator(np.random.SFC64(own)))
             torch.maximum(part[:, 0], part[:, 1], out=largest[some])
             torch.maximum(largest[some], torch.maximum(part[:, 2], part[:, 3]), out=largest[some])
-        mean, variance = _pooled_moments(torch.tensor(sizes) / count, torch.stack(means), torch.stack(variances))
+            return _moments(part)
+
+        sums, squares = _totals(side_by_side(run, parts, seeds.spawn(len(parts))))
+        mean, variance = _mean_and_variance(sums, squares, windows[:, :, 0].numel())
         deviation = (variance + epsilon).sqrt()
         normalised = (largest - _by_channel(mean)).mul_(_by_channel(gamma / deviation)).add_(_by_channel(beta))
         result = leaky_relu_(normalised, _SLOPE).to(weight.dtype)
@@ -141,23 +161,23 @@ class _Block(torch.autograd.Function):
         activated = torch.ops.aten.leaky_relu_backward(gradient, result, _SLOPE, True)
         for_beta = activated.sum((0, 2, 3), dtype=torch.float32)
         for_gamma = (largest - _by_channel(mean)).mul_(activated).sum((0, 2, 3)) / deviation
-        # Batch norm's gradient, of a map x: rate * (what arrives - its mean - (x - mean) / deviation * for_gamma / total).
         rate, total = gamma / deviation, windows[:, :, 0].numel()
+        parts = _parts(len(folded))
+        arriving = (activated * _by_channel(rate)).to(weight.dtype)
+        # Batch norm's gradient, of a map x: rate * (what arrives - its mean - (x - mean) / deviation * for_gamma / total).
         slope = -rate * for_gamma / (deviation * total)
         constant = -rate * for_beta / total - slope * mean
-        arriving = (activated * _by_channel(rate)).to(weight.dtype)
         slope, constant = (_by_channel(value).to(weight.dtype) for value in (slope, constant))
         images_too = ctx.needs_input_grad[0]
         for_images = weight.new_empty((len(folded), folded.shape[1] // 4, *(2 * side for side in folded.shape[2:])))
-        for_weight, for_bias = torch.zeros_like(weight, dtype=torch.float32), torch.zeros(len(weight))
-        for some in _parts(len(folded)):
+
+        def run(some: slice) -> tuple[Tensor, Tensor]:
             part = windows[some]
             inward = (part * slope).add_(constant)
-            _give_to_largest(inward, part, largest[some], arriving[some].clone())
+            _give_to_largest(inward, part, largest[some], arriving[some])
             inward *= torch.ne(part, 0, out=torch.empty_like(part))  # dropped: nothing else is exactly 0
-            outputs = inward.view(len(part), -1, *part.shape[3:]).contiguous(memory_format=torch.channels_last)
             images_part, weight_part, bias_part = torch.ops.aten.convolution_backward(
-                outputs,
+                _channels_last(inward),
                 folded[some],
                 weight,
                 [len(weight)],
@@ -169,10 +189,11 @@ class _Block(torch.autograd.Function):
                 1,
                 [images_too, True, True],
             )
-            for_weight += weight_part
-            for_bias += bias_part
             if images_too:
-                for_images[some] = pixel_shuffle(images_part.contiguous(), 2)
+                unfold(images_part, for_images[some])
+            return weight_part.float(), bias_part.float()
+
+        for_weight, for_bias = _totals(side_by_side(run, parts))
         return (
             for_images if images_too else None,
             for_weight.to(weight.dtype),
@@ -184,7 +205,15 @@ class _Block(torch.autograd.Function):
 
 
 def _parts(count: int) -> list[slice]:
-    return [slice(start, min(start + _PART, count)) for start in range(0, count, _PART)]
+    """Return the parts of so many images: the same with any number of threads, as each draws its own dropout."""
+    size = min(max(count // _PARTS, 1), _PART)
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _totals(of_parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Return what two tensors of each part add up to, in the order of the parts."""
+    first, second = (torch.stack(tensors).sum(0) for tensors in zip(*of_parts, strict=True))
+    return first, second
 
 
 def _by_channel(values: Tensor) -> Tensor:
@@ -205,18 +234,30 @@ def _drop(maps: Tensor, share: float, generator: np.random.Generator) -> None:
         maps.mul_(kept)
 
 
-def _moments(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and variance (C,) of maps (N, C, H, W) in float32, which the two buffers make sure of."""
-    buffers = torch.zeros(2, maps.shape[1])
-    mean, variance = torch.batch_norm_update_stats(maps, buffers[0], buffers[1], 0.0)
-    return mean, variance
+def _channels_last(windows: Tensor) -> Tensor:
+    """Return maps (N, 4, O, H, W) as (N, 4 O, H, W), channels last.
+
+    One pixel of the windows after the other: a copy that gathers all 4 O channels at once reads so many rows whose addresses
+    differ by the same power of two that they drive each other out of the cache, and takes four times as long.
+    """
+    count, pixels, channels, height, width = windows.shape
+    last = windows.new_empty((count, height, width, pixels, channels))
+    for pixel in range(pixels):
+        last[:, :, :, pixel].copy_(windows[:, pixel].permute(0, 2, 3, 1))
+    return last.flatten(3).permute(0, 3, 1, 2)
 
 
-def _pooled_moments(shares: Tensor, means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and variance (C,) of all parts from theirs (parts, C) and the share of images in each (parts,)."""
-    # No matrix product: autocast would round it.
-    mean = (shares[:, None] * means).sum(0)
-    return mean, (shares[:, None] * (variances + (means - mean) ** 2)).sum(0)
+def _moments(windows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sums (C,) of maps (N, 4, C, H, W), and of their squares: in float32 along a map, in float64 over maps."""
+    rows = windows.flatten(3)
+    sums, norms = rows.sum(3, dtype=torch.float32), torch.linalg.vector_norm(rows, dim=3, dtype=torch.float32)
+    return sums.double().sum((0, 1)), norms.double().square().sum((0, 1))
+
+
+def _mean_and_variance(sums: Tensor, squares: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return both (C,), in float32, of so many values. Of what dropout has been over, neither is small beside the other."""
+    mean = sums / count
+    return mean.float(), (squares / count - mean.square()).clamp_(min=0).float()
 
 
 def _give_to_largest(inward: Tensor, windows: Tensor, largest: Tensor, arriving: Tensor) -> None:

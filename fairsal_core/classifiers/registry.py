@@ -48,7 +48,6 @@ CLASSIFIERS = Registry(
             "three_conv",
             "Three convolutions and three linear layers (De Coninck et al. 2024).",
             three_conv,
-            memory_format=torch.contiguous_format,
             training_pass=folded_pass,
             title="Three convolutions",
             stacks=True,

@@ -14,11 +14,13 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import ExponentialLR
 
 from fairsal_core.classifiers.registry import CLASSIFIERS, Architecture, build_classifier
+from fairsal_core.classifiers.side_by_side import side_by_side
 from fairsal_core.errors import FairsalError
 from fairsal_core.schemes import Scheme, hide
 from fairsal_core.tensors import autocast, resident, seed_everything, to_unit
 
 _EVALUATION_BATCH = 256
+_PART = 16  # images of a batch that are made ready at a time on a CPU, while they are in the cache
 
 
 class ClassifierTraining(BaseModel):
@@ -189,15 +191,20 @@ def batches_of(
     pixels = resident(task.images, device)
     targets = nn.functional.one_hot(torch.from_numpy(task.labels.astype(np.int64)), 2).float().to(device)
     shuffle = torch.Generator().manual_seed(task.seed)
-    noise = torch.Generator(device).manual_seed(task.seed)
+    seeds = torch.Generator().manual_seed(task.seed)
+
+    def ready(rows: Tensor, seed: int) -> Tensor:
+        images = to_unit(pixels[rows]).contiguous(memory_format=layout)
+        if task.treatment is None:
+            return images
+        return task.treatment.sometimes(images, rows, torch.Generator(device).manual_seed(seed))
 
     def epoch() -> Iterator[tuple[Tensor, Tensor]]:
         for rows in _shuffled(len(pixels), settings.batch_size, shuffle):
             rows = rows.to(device)
-            images = to_unit(pixels[rows]).contiguous(memory_format=layout)
-            if task.treatment is not None:
-                images = task.treatment.sometimes(images, rows, noise)
-            yield images, targets[rows]
+            parts = rows.split(_PART if device.type == "cpu" else len(rows))
+            of_parts = torch.randint(2**62, (len(parts),), generator=seeds).tolist()
+            yield torch.cat(side_by_side(ready, parts, of_parts)), targets[rows]
 
     return epoch
 

@@ -99,12 +99,19 @@ def is_running(pid: int, pid_started: str | None) -> bool:
     return now is not None and now == pid_started
 
 
+# glibc gives large blocks back to the system as they are freed, and a training step asks for the same ones again: a tenth of its
+# time was the system's clearing of their pages. With these a child keeps up to 1 GiB. Other C libraries do not read them.
+_KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+
+
 def child_environment() -> dict[str, str]:
     """Return the environment in which a child of this process finds the package, and prints without delay what logs are read as."""
+    kept = {name: value for name, value in _KEPT_MEMORY.items() if name not in os.environ}
     # The package may be importable here only because of the script's own folder, which the child does not share.
     package_root = str(Path(fairsal_core.__file__).parents[1])
     path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
+    said = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
+    return {**os.environ, **kept, **said}
 
 
 def outliving_environment() -> dict[str, str]:

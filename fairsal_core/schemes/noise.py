@@ -23,9 +23,13 @@ def noise(images: Tensor, selected: Tensor, fill: Tensor, generator: torch.Gener
     generator : torch.Generator, optional
         On the images' device; the same state gives the same noise.
     """
-    # What is not selected gains 0 and is in [0, 1] already; choosing by a boolean is slower than multiplying.
-    strength = selected.to(images.dtype) * DEVIATION
-    return gaussian(images, generator).mul_(strength).add_(images).clamp_(0, 1)
+    # Drawn for the selected pixels alone: drawing is what takes long, and there are few of them.
+    hidden = images.clone(memory_format=torch.channels_last)
+    pixels = hidden.permute(0, 2, 3, 1).view(-1, images.shape[1])
+    chosen = selected.expand(len(images), -1, -1, -1).flatten().nonzero().squeeze(1)
+    clean = pixels.index_select(0, chosen)
+    pixels.index_copy_(0, chosen, gaussian(clean, generator).mul_(DEVIATION).add_(clean).clamp_(0, 1))
+    return hidden
 
 
 def noise_after_normalisation(

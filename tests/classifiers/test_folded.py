@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from fairsal_core.classifiers import build_classifier, folded
-from fairsal_core.classifiers.folded import fold_kernel, folded_pass
+from fairsal_core.classifiers.folded import fold, fold_kernel, folded_pass, unfold
 from fairsal_core.device import pick_device
 from fairsal_core.tensors import autocast
 
@@ -52,7 +52,9 @@ def test_the_layers_give_the_same_logits_gradients_and_statistics(count: int) ->
 def test_the_pixels_of_a_window_are_channels_of_the_folded_convolution() -> None:
     images, weight = torch.randn(2, 3, 8, 12), torch.randn(5, 3, 5, 5)
     plain = nn.functional.conv2d(images, weight, padding=2)
-    folded = nn.functional.conv2d(nn.functional.pixel_unshuffle(images, 2), fold_kernel(weight), padding=1)
+    windows = torch.empty(2, 12, 4, 6).contiguous(memory_format=torch.channels_last)
+    assert torch.equal(unfold(fold(images, windows), torch.empty_like(images)), images)
+    folded = nn.functional.conv2d(windows, fold_kernel(weight), padding=1)
     for pixel in range(4):
         down, right = divmod(pixel, 2)
         torch.testing.assert_close(
@@ -82,10 +84,10 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
 
 
 class _Pattern(nn.Dropout):
-    """Drops the same elements every time, those of a pattern of the map's shape."""
+    """Drops the same elements of every image every time, those of a pattern of its map's shape."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input * _kept(input.shape, self.p) / (1 - self.p)
+        return input * _kept(input.shape[1:], self.p) / (1 - self.p)
 
 
 def _kept(shape: torch.Size, dropped: float) -> Tensor:
@@ -94,9 +96,9 @@ def _kept(shape: torch.Size, dropped: float) -> Tensor:
 
 def test_what_is_dropped_learns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def drop(maps: Tensor, share: float, generator: object) -> None:
-        images, _, channels, height, width = maps.shape
-        kept = _kept(torch.Size((images, channels, 2 * height, 2 * width)), share)
-        maps *= kept.view(images, channels, height, 2, width, 2).permute(0, 3, 5, 1, 2, 4).reshape(maps.shape)
+        _, _, channels, height, width = maps.shape
+        kept = _kept(torch.Size((channels, 2 * height, 2 * width)), share)
+        maps *= kept.view(channels, height, 2, width, 2).permute(2, 4, 0, 1, 3).reshape(maps.shape[1:])
 
     monkeypatch.setattr(folded, "_drop", drop)
     slow, fast = _network(3, dropped=0.4), _network(3, dropped=0.4)
@@ -108,6 +110,25 @@ def test_what_is_dropped_learns_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     slow_gradients = _gradients(slow, slow(images))
     for name, gradient in _gradients(fast, folded_pass(fast, images)).items():
         assert (gradient - slow_gradients[name]).norm() <= 1e-4 * slow_gradients[name].norm(), name
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_its_numbers_do_not_depend_on_the_threads(threads: int) -> None:
+    images = torch.rand(9, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+    before, network = torch.get_num_threads(), _network(7, dropped=0.3)
+    try:
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        logits = folded_pass(network, images)
+        gradients = _gradients(network, logits)
+        torch.set_num_threads(2)
+        torch.manual_seed(0)
+        twice = folded_pass(network, images)
+        torch.testing.assert_close(logits, twice, atol=1e-5, rtol=1e-5)
+        for name, gradient in _gradients(network, twice).items():
+            assert (gradient - gradients[name]).norm() <= 1e-4 * gradients[name].norm(), name
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_it_is_seeded_and_fresh_at_every_call() -> None:

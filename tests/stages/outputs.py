@@ -15,6 +15,7 @@ from torch import nn
 
 from fairsal_core.classifiers import (
     Subject,
+    Treatment,
     build_classifier,
     decisions,
     has_thresholds,
@@ -27,7 +28,7 @@ from fairsal_core.experiments.maps import maps_stage
 from fairsal_core.experiments.mitigating import MitigationFaces, mitigation_stage
 from fairsal_core.experiments.planning import plan_experiment
 from fairsal_core.experiments.regions import Regions, quality_stage, region_stage
-from fairsal_core.experiments.scoring import scores_of
+from fairsal_core.experiments.scoring import Hiding, scores_of
 from fairsal_core.experiments.training import training_stage
 from fairsal_core.faces import FaceDataset, list_faces
 from fairsal_core.mitigation import METHODS
@@ -87,7 +88,9 @@ def outputs(faces: FaceDataset, folder: Path) -> Iterator[tuple[str, str, Callab
         yield "regions", network, partial(_regions, faces, network)
     yield "region_quality", "bundled", partial(_quality, faces)
     yield "maps", "negative_entropy", partial(_maps, faces)
-    yield "scores", "clean", partial(_scored, faces)
+    yield "scores", "clean", partial(_scored, faces, None)
+    for scheme in SCHEMES._own:
+        yield "scores", scheme, partial(_scored, faces, scheme)
     yield "classifiers", "three_conv", partial(_trained, faces, folder, "none")
     for scheme in SCHEMES._own:
         yield "classifiers", scheme, partial(_trained, faces, folder, scheme)
@@ -181,8 +184,12 @@ def _subject(faces: FaceDataset, far: float = 0.0) -> Subject:
     return Subject("original", 0, "three_conv", "golden", load, lambda seed: load())
 
 
-def _scored(faces: FaceDataset) -> Numbers:
-    return {"scores": [float(score) for score in scores_of(_subject(faces), faces.take(range(8)), None, CPU)]}
+def _scored(faces: FaceDataset, scheme: str | None) -> Numbers:
+    upper = torch.arange(128)[:, None].expand(128, 128) < 64
+    hiding = None
+    if scheme is not None:
+        hiding = Hiding(scheme, Treatment(SCHEMES.find(scheme), upper, (0.5, 0.4, 0.4)), {"scheme": scheme})
+    return {"scores": [float(score) for score in scores_of(_subject(faces), faces.take(range(8)), hiding, CPU)]}
 
 
 def _explained(faces: FaceDataset, method: str) -> Numbers:
