@@ -1,8 +1,9 @@
 """What was said of jobs before they began, against what they took: `python -m benchmarks.estimates [--data FOLDER] [--json]`.
 
-Three jobs, one after the other in a workspace of their own, in which the faces are packed already: the default experiment (or, of
-FOLDER, one of Male and Blond_Hair with four schemes), the training of a region classifier of 2,000 faces, and an audit of the
-experiment's classifiers. Of each: seconds, the most memory that its processes held together, and bytes that it left on the disk.
+Six jobs, one after the other in a workspace of their own, in which the faces are packed already: the default experiment (or, of
+FOLDER, one of Male and Blond_Hair with four schemes), the training of a region classifier of 2,000 faces, an audit of the
+experiment's classifiers, their explanation by a second explainer, maps of 3,000 faces, and a sweep over two measures. Of each:
+seconds, the most memory that its processes held together, and bytes that it left on the disk.
 Goal: each within 30%.
 """
 
@@ -46,6 +47,11 @@ def jobs(data: str) -> Iterator[tuple[str, dict[str, Any]]]:
         "subjects": [f"{run}:original", f"{run}:balanced"],
     }
     yield "audit", {**audit, "test_split": "all", "test_per_cell": 200, "attention": {"explained_faces": 128}}
+    yield "explain", {"run": run, "explainers": ["integrated_gradients:steps=8"], "explained_faces": 128}
+    yield "attribution", {"data": data, "attribute": "Eyeglasses", "split": "train", "images": 3000}
+    measures = {"measure": ["negative_entropy", "information_gain"]}
+    base = {"data": data, "counts": "0,300,200,100", "schemes": _SCHEMES[:2], "attention": {"explainers": []}}
+    yield "sweep", {"name": "estimated", "base": {**base, "training": {"epochs": 6}}, "grid": measures}
 
 
 def took(kind: str, content: dict[str, Any], home: Path) -> dict[str, float]:

@@ -15,9 +15,7 @@ from fairsal_core.faces import load_faces
 from fairsal_core.mitigation import METHODS
 from fairsal_core.results import read_outcomes
 from fairsal_core.runs import load_run, run_here, run_path
-from fairsal_core.settings import EXPERIMENT, MethodChoice, checked_settings
-
-_FACES = 2000  # that methods learn from, where the data has as many
+from fairsal_core.settings import EXPERIMENT, MITIGATION, MethodChoice, MitigationJob, checked_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,10 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def do(options: argparse.Namespace) -> Outcome:
     if (options.run is None) == (options.subject is None):
         raise FairsalError("Say what to mitigate: a finished run, or --subject with an imported classifier.")
-    if options.cost and options.subject:
-        raise FairsalError(
-            "--cost is of a run's mitigation; how long a classifier of your own takes is told as it goes."
-        )
     return _of_run(options) if options.subject is None else _of_subject(options)
 
 
@@ -57,11 +51,24 @@ def _of_subject(options: argparse.Namespace) -> Outcome:
         raise FairsalError(
             "--subject needs --target and --confounder: what it predicts, and what it should not rely on."
         )
-    faces = load_faces(source(options.data), show_progress()).with_label(options.target, options.confounder)
-    named = getattr(options, "methods", None) or list(METHODS)
-    chosen = faces_to_mitigate(faces, options.target, options.confounder, options.mitigation_faces or _FACES)
-    choices = [checked_settings(MethodChoice, method) for method in named]
-    made = mitigate_imported(options.subject, chosen, choices, pick_device(), show_progress())
+    job = checked_settings(
+        MitigationJob,
+        {
+            "subject": options.subject,
+            "data": source(options.data),
+            "target": options.target,
+            "confounder": options.confounder,
+            "methods": [
+                checked_settings(MethodChoice, method) for method in getattr(options, "methods", None) or METHODS
+            ],
+            **({"faces": options.mitigation_faces} if options.mitigation_faces else {}),
+        },
+    )
+    if options.cost:
+        return cost_outcome(MITIGATION, job.model_dump(mode="json"))
+    faces = load_faces(job.data, show_progress()).with_label(job.target, job.confounder)
+    chosen = faces_to_mitigate(faces, job.target, job.confounder, job.faces)
+    made = mitigate_imported(job.subject, chosen, job.methods, pick_device(job.device), show_progress())
     about = [
         {
             "method": each.choice.name,

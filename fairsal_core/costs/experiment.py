@@ -1,7 +1,7 @@
 """What an experiment takes: by the pace of earlier runs, or by a second of each of its stages on this machine."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
@@ -14,6 +14,7 @@ from fairsal_core.classifiers import TrainingTask, Treatment, build_classifier, 
 from fairsal_core.costs.base import PICTURE, PROBE_SECONDS, Cost, Probed, ReadFaces, there_is
 from fairsal_core.costs.disk import disk_bytes, pictures_read
 from fairsal_core.costs.looking import seconds_to_look
+from fairsal_core.costs.methods import MethodCost, costs_of_methods
 from fairsal_core.costs.networks import EnoughError, pace_of_explainer, pace_of_maps, pace_of_regions
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
@@ -26,15 +27,14 @@ from fairsal_core.experiments import (
     plan_variants,
     split_to_choose_on,
 )
-from fairsal_core.faces import CELLS, CellCounts, FaceDataset, balanced_test, equal_cells
-from fairsal_core.mitigation import METHODS, LabelledFaces, mitigate
+from fairsal_core.faces import CELLS, CellCounts, FaceDataset, equal_cells
+from fairsal_core.mitigation import METHODS
 from fairsal_core.runs import list_runs, read_events
 from fairsal_core.schemes import SCHEMES, find_scheme
 from fairsal_core.settings import EXPERIMENT, ExperimentConfig, MethodChoice, SchemeChoice, parse_config
 
 PACE = "images_per_second"
 _PROBED_FACES = 256
-_PROBED_PER_CELL = (4, 12)  # faces a method is tried on
 _TEST_SHARE = 0.3  # of what an image costs in training: no way back through the network
 _PIXELS = 128 * 128  # bytes of which pixels of a face are hidden
 
@@ -44,13 +44,6 @@ class Pace(NamedTuple):
 
     images_per_second: float
     run: str
-
-
-class MethodCost(NamedTuple):
-    """Seconds that a mitigation method takes whatever it gets, and for each face that it learns from or chooses on."""
-
-    fixed: float
-    a_face: float
 
 
 @dataclass(frozen=True)
@@ -141,16 +134,19 @@ def probe(config: ExperimentConfig, read: ReadFaces) -> Paces:
         _pace_beside_another(few, config, device),
         _pace_of_training(few, config, device, _slowest(config)),
         seconds_to_look(few, config.data, config.target, config.confounder),
-        _costs_of_methods(config, faces, classifier) if config.mitigation else {},
+        costs_of_methods(config.mitigation, classifier, faces, config.target, config.confounder),
     )
 
 
-def cost(config: ExperimentConfig, read: ReadFaces, probed: Probed[Paces]) -> Cost:
-    """Return what an experiment takes at these paces; raises FairsalError if the faces do not allow it."""
+def cost(config: ExperimentConfig, read: ReadFaces, probed: Probed[Paces], trained: Collection[Variant] = ()) -> Cost:
+    """Return what an experiment takes at these paces; raises FairsalError if the faces do not allow it.
+
+    `trained` are variants that another experiment of the same faces and seeds has trained by then.
+    """
     faces = read(config.data)
     variants = plan_variants(config, faces.listed)
     return Cost(
-        {"starting": probed.started, **stage_seconds(config, variants, faces, probed.paces)},
+        {"starting": probed.started, **stage_seconds(config, variants, faces, probed.paces, trained)},
         _memory(config, variants, faces, probed.memory),
         disk_bytes(config, variants, faces),
     )
@@ -172,13 +168,18 @@ def _memory(config: ExperimentConfig, variants: Sequence[Variant], faces: FaceDa
 
 
 def stage_seconds(
-    config: ExperimentConfig, variants: Sequence[Variant], faces: FaceDataset, paces: Paces
+    config: ExperimentConfig,
+    variants: Sequence[Variant],
+    faces: FaceDataset,
+    paces: Paces,
+    trained: Collection[Variant] = (),
 ) -> dict[str, float]:
     """Return how long each stage takes, in the order in which they are done; without stages that there are not."""
     seeds, own = len(config.seeds), list(variants)
-    images = float(images_trained(config, own))
+    left = [variant for variant in own if variant not in trained]
+    images = float(images_trained(config, left))
     alone = not has_partner(images_trained(config, own), pick_device(config.device).type)
-    treated = images_trained(config, [variant for variant in own if variant.scheme])
+    treated = images_trained(config, [variant for variant in left if variant.scheme])
     images += treated * (paces.training / paces.treated - 1)  # as many as would take as long untreated
     trainings = images / (paces.training if alone else 2 * paces.beside_another)
     per_cell = config.test_per_cell or min(
@@ -215,36 +216,7 @@ def _method_seconds(
     )
     held_out = faces.in_split(split_to_choose_on(config)).listed
     chosen_on = len(CELLS) * equal_cells(held_out, config.target, config.confounder, VALIDATION_PER_CELL)
-    cost = paces.mitigating[choice.name]
-    return len(config.seeds) * (cost.fixed + cost.a_face * (learned + chosen_on))
-
-
-def _costs_of_methods(config: ExperimentConfig, faces: FaceDataset, classifier: nn.Module) -> dict[str, MethodCost]:
-    """Apply each method to few faces and to three times as many, and return what it costs."""
-    train = faces.with_label(config.target, config.confounder).in_split("train")
-    most = equal_cells(train.listed, config.target, config.confounder, max(_PROBED_PER_CELL))
-    if most < max(_PROBED_PER_CELL):
-        return {}
-    few, more = (
-        balanced_test(train, config.target, config.confounder, each, split="train") for each in _PROBED_PER_CELL
-    )
-    costs = {}
-    for choice in config.mitigation:
-        short, long = (_seconds_of_method(classifier, choice, some, config) for some in (few, more))
-        a_face = max(long - short, 0.0) / (len(more) - len(few))
-        costs[choice.name] = MethodCost(max(short - a_face * len(few), 0.0), a_face)
-    return costs
-
-
-def _seconds_of_method(
-    classifier: nn.Module, choice: MethodChoice, faces: FaceDataset, config: ExperimentConfig
-) -> float:
-    """Return how long a method takes that learns from half of these faces and chooses on the other, however it ends."""
-    fit, validation = (
-        LabelledFaces(half.images, half.labels(config.target), half.labels(config.confounder))
-        for half in (faces.take(range(begin, len(faces), 2)) for begin in (0, 1))
-    )
-    return mitigate(classifier, choice.method, fit, validation, choice.settings).seconds
+    return len(config.seeds) * paces.mitigating[choice.name].seconds(learned + chosen_on)
 
 
 def _slowest(config: ExperimentConfig) -> SchemeChoice | None:

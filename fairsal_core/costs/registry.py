@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from fairsal_core.costs import attribution, audit, experiment, explain, regions, sweep
+from fairsal_core.costs import attribution, audit, experiment, explain, mitigation, regions, sweep
 from fairsal_core.costs.base import Cost, Costing, probed_here
 from fairsal_core.faces import load_faces
 from fairsal_core.progress import Progress, silent
-from fairsal_core.settings import ATTRIBUTION, AUDIT, EXPERIMENT, REGIONS
+from fairsal_core.settings import ATTRIBUTION, AUDIT, EXPERIMENT, MITIGATION, REGIONS
 
 COSTS: Mapping[str, Costing[Any, Any]] = {
     kind: Costing(module.parse, paces, module.depends_on, module.probe, module.cost)
@@ -18,10 +18,11 @@ COSTS: Mapping[str, Costing[Any, Any]] = {
         (REGIONS, regions, regions.RegionPaces),
         (ATTRIBUTION, attribution, attribution.MapPaces),
         ("explain", explain, explain.ExplainPaces),
+        (MITIGATION, mitigation, mitigation.MitigationPaces),
         ("sweep", sweep, sweep.SweepPaces),
     )
 }
-"""Kind of run, as in `runs.worker.JOBS` -> how it is costed."""
+"""Kind of job, as in `runs.worker.JOBS`, or one that is no run -> how it is costed."""
 
 
 def cost_of(kind: str, content: Mapping[str, Any], progress: Progress = silent) -> Cost:

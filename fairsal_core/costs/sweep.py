@@ -1,11 +1,13 @@
 """What a sweep takes: that of its experiments, of which those that are alike share a probe."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fairsal_core.costs import experiment
 from fairsal_core.costs.base import Cost, Probed, ReadFaces
+from fairsal_core.experiments import Variant, plan_variants
 from fairsal_core.hashing import hash_of
 from fairsal_core.scaling import check_trials
 from fairsal_core.settings import SweepConfig, checked_settings, plan_trials
@@ -35,13 +37,16 @@ def probe(config: SweepConfig, read: ReadFaces) -> SweepPaces:
 
 
 def cost(config: SweepConfig, read: ReadFaces, probed: Probed[SweepPaces]) -> Cost:
-    """Return what a sweep takes, its experiments one after the other on one device."""
+    """Return what a sweep takes, its experiments one after the other on one device; what two share is trained once."""
+    trained: dict[str, list[Variant]] = defaultdict(list)
     seconds: dict[str, float] = {}
     disk: dict[str, int] = {}
     memory: Mapping[str, int] = {}
     for number, trial in enumerate(check_trials(config, read), start=1):
         paces = probed.paces.trials[hash_of(experiment.depends_on(trial))]
-        own = experiment.cost(trial, read, Probed(paces, probed.memory, probed.started))
+        before = trained[hash_of([trial.data, trial.target, trial.confounder, trial.seeds])]
+        own = experiment.cost(trial, read, Probed(paces, probed.memory, probed.started), before)
+        before += [variant for variant in plan_variants(trial, read(trial.data).listed) if not variant.scheme]
         seconds[f"{number}: {trial.target} × {trial.confounder}"] = sum(own.seconds.values())
         disk = {
             what: max(disk.get(what, 0), size) if what == "pictures" else disk.get(what, 0) + size

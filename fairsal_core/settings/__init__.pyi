@@ -2,7 +2,7 @@ from .attention import AUTO, BOX, PARTS, PRESET, REGION_MAP, AttentionSettings, 
 from .audit import ALL_SPLITS, AUDIT, NO_DEVICE, ON_VALIDATION, ROLES, AuditConfig, columns_in
 from .base import FrozenSettings, checked_settings
 from .experiment import BALANCED, ORIGINAL, ExperimentConfig, SchemeChoice, parse_config
-from .jobs import ATTRIBUTION, REGIONS, ExplainConfig, MapJob, RegionJob
+from .jobs import ATTRIBUTION, MITIGATION, REGIONS, ExplainConfig, MapJob, MitigationJob, RegionJob
 from .kinds import COMPARED, EXPERIMENT, run_settings
 from .mitigation import MethodChoice
 from .naming import MAGNITUDE_TITLES, choice_title, explainer_title, region_title, titles, variant_title, with_titles
@@ -22,6 +22,7 @@ __all__ = [
     "COMPARED",
     "EXPERIMENT",
     "MAGNITUDE_TITLES",
+    "MITIGATION",
     "NO_DEVICE",
     "ON_VALIDATION",
     "ORIGINAL",
@@ -40,6 +41,7 @@ __all__ = [
     "FrozenSettings",
     "MapJob",
     "MethodChoice",
+    "MitigationJob",
     "RegionJob",
     "RoiChoice",
     "SchemeChoice",

@@ -11,6 +11,8 @@ from fairsal_core.costs import COSTS, registry
 from fairsal_core.costs.attribution import MapPaces
 from fairsal_core.costs.audit import AuditPaces, SubjectPace
 from fairsal_core.costs.experiment import Paces
+from fairsal_core.costs.methods import MethodCost
+from fairsal_core.costs.mitigation import MitigationPaces
 from fairsal_core.costs.regions import RegionPaces
 from fairsal_core.runs import list_runs
 from tests.cli.helpers import said
@@ -78,8 +80,23 @@ def test_what_other_commands_start_is_told_too(
     assert about["disk_bytes"] == {"region maps": 1000}
     assert main([*mapping, "--class", "Smiling"]) == 1
     assert "leave out --image, --regions and --class" in capsys.readouterr().err
-    assert main(["mitigate", "--subject", "mine", "--target", "Male", "--confounder", "Smiling", "--cost"]) == 1
-    assert "told as it goes" in capsys.readouterr().err
+    own = [
+        "mitigate",
+        "--subject",
+        "mine",
+        "--data",
+        str(drawn_folder),
+        "--target",
+        "Male",
+        "--confounder",
+        "Blond_Hair",
+    ]
+    probed_as(monkeypatch, "mitigation", MitigationPaces({"fine_tune": MethodCost(3.0, 0.5)}, weights=10**6))
+    assert main([*own, "--methods", "fine_tune", "--mitigation-faces", "8", "--cost", "--json"]) == 0
+    about = said(capsys)
+    faces = about["memory_bytes"]["pictures"] / (128 * 128 * 3)
+    assert about["seconds"]["fine_tune"] == 3.0 + 0.5 * faces and faces > 8
+    assert about["disk_bytes"]["classifiers"] == 10**6
     assert not list_runs()
 
 

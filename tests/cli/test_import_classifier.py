@@ -33,6 +33,9 @@ def test_a_folder_is_imported_examined_and_mitigated(
         "--confounder",
         "Male",
     ]
+    assert main([*asked, "--methods", "global_threshold:tolerance=1", "--cost", "--json"]) == 0
+    assert list(said(capsys)["seconds"]) == ["starting", "global_threshold:tolerance=1.0"]
+
     main([*asked, "--methods", "global_threshold:tolerance=1", "--json"])
     (method,) = said(capsys)["methods"]
     assert method["outcome"] == "ok" or method["reason"]  # one that was never trained may say the same of all faces

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from fairsal_core.costs import COSTS, Probed, base, experiment, networks
-from fairsal_core.costs.experiment import MethodCost, Paces, probe, stage_seconds
+from fairsal_core.costs import COSTS, Probed, base, experiment, methods, networks
+from fairsal_core.costs.experiment import Paces, probe, stage_seconds
+from fairsal_core.costs.methods import MethodCost
 from fairsal_core.experiments import plan_variants
 from fairsal_core.faces import CELLS, CellCounts, FaceDataset
 from fairsal_core.mitigation import METHODS
@@ -93,7 +94,7 @@ def test_methods_are_tried_on_few_faces(drawn: FaceDataset, monkeypatch: pytest.
     costs = probe(config, lambda source: drawn).mitigating
     assert set(costs) == {"fine_tune", "class_scaling"}
     assert all(cost.fixed >= 0 and cost.a_face >= 0 and cost.fixed + cost.a_face > 0 for cost in costs.values())
-    monkeypatch.setattr(experiment, "_PROBED_PER_CELL", (4, 1000))  # more than there are
+    monkeypatch.setattr(methods, "_PROBED_PER_CELL", (4, 1000))  # more than there are
     assert probe(config, lambda source: drawn).mitigating == {}
 
 

@@ -24,7 +24,7 @@ from fairsal_core.regions import train_region_classifier
 from fairsal_core.rows import Rows
 from fairsal_core.runs import processes, run_here
 from fairsal_core.runs.worker import JOBS
-from fairsal_core.settings import plan_trials
+from fairsal_core.settings import MITIGATION, plan_trials
 from tests.helpers import put_bundled
 
 PICTURE = 128 * 128 * 3
@@ -46,7 +46,10 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_is_no_kind_of_job_without_a_cost() -> None:
-    assert set(COSTS) == set(JOBS)
+    assert set(COSTS) == {
+        *JOBS,
+        MITIGATION,
+    }  # the last is no run: what it makes is stored beside an imported classifier
 
 
 def test_a_region_classifier_learns_and_is_judged(drawn: FaceDataset, tmp_path: Path) -> None:
@@ -119,6 +122,9 @@ def test_a_sweep_is_its_experiments_and_tries_those_that_are_alike_once(
     assert cost.seconds["1: Male × Blond_Hair"] == pytest.approx(sum(one.seconds.values()))
     assert cost.disk["classifiers"] == 4 * one.disk["classifiers"] and cost.memory == one.memory
     key = hash_of(sweep.experiment.depends_on(plan_trials(config)[0]))
+    alike = sweep.parse({"base": TINY, "grid": {"measure": ["negative_entropy", "information_gain"]}})
+    first, second = sweep.cost(alike, lambda source: drawn, Probed(found, 10**9)).seconds.values()
+    assert first - second == pytest.approx(one.seconds["training"])  # both have the same original
     assert TypeAdapter(SweepPaces).validate_json(TypeAdapter(SweepPaces).dump_json(found)).trials[key] == paces
 
 
