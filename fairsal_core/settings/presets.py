@@ -108,19 +108,28 @@ def _sweep(name: str, presets: tuple[str, ...], **more: Any) -> dict[str, Any]:
     return {"name": name, "base": {"seeds": [0, 1, 2, 3, 4], **_NO_MAPS}, "trials": trials, "fit": True, **more}
 
 
+_SHORT = dict(zip(_PAPER, ("blond", "glasses", "smiling", "hat"), strict=True))
+_BOTH_MEASURES = {"measure": ["negative_entropy", "information_gain"]}
+
 SWEEPS = {
     preset.name: preset
     for preset in (
         Preset("table1", "Table 1 of De Coninck et al. 2024: four confounders, 5 seeds", _sweep("table1", _PAPER)),
         *(
             Preset(
-                name,
+                f"table1_{short}",
                 f"One confounder of Table 1, 5 seeds: {PRESETS[preset].settings['confounder']}",
-                _sweep(name, (preset,)),
+                _sweep(f"table1_{short}", (preset,)),
             )
-            for name, preset in zip(
-                ("table1_blond", "table1_glasses", "table1_smiling", "table1_hat"), _PAPER, strict=True
+            for preset, short in _SHORT.items()
+        ),
+        *(
+            Preset(
+                f"measures_{short}",
+                f"The same with maps by the paper's measure and by information gain: {PRESETS[preset].settings['confounder']}",
+                _sweep(f"measures_{short}", (preset,), grid=_BOTH_MEASURES),
             )
+            for preset, short in _SHORT.items()
         ),
         Preset(
             "quantiles",

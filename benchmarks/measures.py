@@ -1,0 +1,74 @@
+"""Which map hides what, and what that does: `python -m benchmarks.measures --run RUN RUN [--json]`.
+
+The runs are those of a sweep such as `measures_glasses`: experiments that differ in the measure of their maps alone. One row is a
+scheme, tested clean or treated: what De Coninck et al. print of it, and what the classifiers of all seeds are worth under the map
+by each measure, with 95% intervals over seeds and faces. The original stands in the first rows.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+
+from fairsal_core.results import AUTHORS_EVALUATION, over_all_seeds, read_results, replication_table
+from fairsal_core.runs import Run, load_run, run_path
+from fairsal_core.settings import ExperimentConfig, parse_config
+
+_TOLD = {
+    "accuracy": "accuracy",
+    "worst_cell": "worst cell",
+    "shortcut_gap": "shortcut gap",
+    "gap": "gap",
+    "equalized_odds_difference": "equalized odds",
+}
+
+
+def rows_of(run: Run, config: ExperimentConfig) -> pd.DataFrame:
+    """Return one row a variant and evaluation, the numbers as text."""
+    printed = replication_table(config, run.path)
+    printed = printed[printed["quantity"] == "gap_ours"].set_index(["variant", "evaluation"])["published"]
+    results = over_all_seeds(read_results(run.path))
+    rows = []
+    for (variant, evaluation, by), part in results.groupby(["variant", "evaluation", "treated_by"], sort=False):
+        row = {"variant": variant, "evaluation": evaluation, "treated by": by}
+        for metric, called in _TOLD.items():
+            found = part[part["metric"] == metric]
+            found = found[found["group"] == "all"] if metric == "accuracy" else found
+            sign = "+" if metric in ("gap", "shortcut_gap") else ""
+            value, low, high = found[["value", "low", "high"]].iloc[0]
+            row[called] = f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
+        row["printed gap"] = printed.get((variant, evaluation))
+        scheme = str(variant).partition("@")[0]
+        row["as the authors"] = AUTHORS_EVALUATION.get(scheme, "clean") == evaluation
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def table(names: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of all runs, the measure of each beside them; what no scheme is in stands once."""
+    found = []
+    for name in names:
+        run = load_run(run_path(name))
+        config = parse_config(dict(run.config))
+        found.append(rows_of(run, config).assign(measure=config.measure, confounder=config.confounder))
+    rows = pd.concat(found)
+    plain = ~rows["variant"].astype(str).str.contains("@", regex=False)
+    rows.loc[plain, "measure"] = ""
+    rows = rows[~(plain & rows["evaluation"].eq("treated"))]
+    return rows.drop_duplicates().sort_values(
+        ["confounder", "variant", "evaluation", "measure"], kind="stable", ignore_index=True
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", nargs="+", required=True, help="finished experiments that differ in their measure")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
+    options = parser.parse_args()
+    found = table(options.run)
+    print(json.dumps(found.to_dict("records"), indent=1) if options.json else found.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
