@@ -1,4 +1,6 @@
-"""What was said of jobs before they began, against what they took: `python -m benchmarks.estimates [--data FOLDER] [--json]`.
+"""What was said of jobs before they began, against what they took.
+
+    python -m benchmarks.estimates [--data FOLDER] [--kinds KIND...] [--json]
 
 Six jobs, one after the other in a workspace of their own, in which the faces are packed already: the default experiment (or, of
 FOLDER, one of Male and Blond_Hair with four schemes), the training of a region classifier of 2,000 faces, an audit of the
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,7 @@ def jobs(data: str) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "experiment", experiment
     training = {"images": 2000, "epochs": 8, "validation_images": 300}
     yield "regions", {"data": data, "attribute": "Smiling", "training": training}
-    run = next(run.id for run in list_runs() if run.kind == "experiment")
+    run = next((run.id for run in list_runs() if run.kind == "experiment"), "none")
     audit = {
         "data": data,
         "target": "Male",
@@ -84,10 +86,12 @@ def on_disk(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def compared(data: str, home: Path) -> Iterator[dict[str, Any]]:
-    """Give what was said and what it took, a row for each job and amount."""
+def compared(data: str, home: Path, kinds: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Give what was said and what it took, a row for each job of these kinds and each amount."""
     faces = load_faces(data)
     for kind, content in jobs(data):
+        if kind not in kinds:
+            continue
         config = COSTS[kind].parse(content)
         probed = probe_aside(kind, config.model_dump(mode="json"))
         cost = COSTS[kind].cost(config, lambda source: faces, probed)
@@ -101,11 +105,14 @@ def compared(data: str, home: Path) -> Iterator[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare what was said of jobs with what they took.")
     parser.add_argument("--data", default="demo", help="faces")
+    parser.add_argument(
+        "--kinds", nargs="+", default=[*COSTS], help="of job; an audit and an explanation need an experiment"
+    )
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["FAIRSAL_HOME"] = folder
-        rows = list(compared(options.data, Path(folder)))
+        rows = list(compared(options.data, Path(folder), options.kinds))
     print(json.dumps(rows, indent=1) if options.json else pd.DataFrame(rows).to_string(index=False))
 
 

@@ -116,14 +116,19 @@ def test_a_sweep_is_its_experiments_and_tries_those_that_are_alike_once(
     assert tried == ["Blond_Hair", "Eyeglasses"]
     cost = sweep.cost(config, lambda source: drawn, Probed(found, 10**9))
     assert list(cost.seconds) == [
-        f"{n}: Male × {name}" for n, name in enumerate(["Blond_Hair"] * 2 + ["Eyeglasses"] * 2, 1)
+        "starting",
+        *(f"{n}: Male × {name}" for n, name in enumerate(["Blond_Hair"] * 2 + ["Eyeglasses"] * 2, 1)),
     ]
+    assert 10**7 < cost.memory["the sweep itself"] == found.held
     one = COSTS["experiment"].cost(plan_trials(config)[0], lambda source: drawn, Probed(paces, 10**9))
     assert cost.seconds["1: Male × Blond_Hair"] == pytest.approx(sum(one.seconds.values()))
-    assert cost.disk["classifiers"] == 4 * one.disk["classifiers"] and cost.memory == one.memory
+    assert cost.disk["classifiers"] == 4 * one.disk["classifiers"] and cost.memory == {
+        **one.memory,
+        "the sweep itself": found.held,
+    }
     key = hash_of(sweep.experiment.depends_on(plan_trials(config)[0]))
     alike = sweep.parse({"base": TINY, "grid": {"measure": ["negative_entropy", "information_gain"]}})
-    first, second = sweep.cost(alike, lambda source: drawn, Probed(found, 10**9)).seconds.values()
+    _, first, second = sweep.cost(alike, lambda source: drawn, Probed(found, 10**9)).seconds.values()
     assert first - second == pytest.approx(one.seconds["training"])  # both have the same original
     assert TypeAdapter(SweepPaces).validate_json(TypeAdapter(SweepPaces).dump_json(found)).trials[key] == paces
 
