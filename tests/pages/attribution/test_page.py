@@ -185,7 +185,8 @@ class TestAttribution:
 
     def test_what_a_whole_split_takes_is_said_and_it_is_a_run(self, open_page: OpenPage) -> None:
         app = open_page("attribution", attribute="Eyeglasses")
-        assert "24 faces with Eyeglasses: about **" in texts(app)
+        assert "24 faces with Eyeglasses. Stopped or killed, it goes on where it was." in texts(app)
+        assert app.button(key="maps_cost").label == "What will it take?"
         app.button(key="start_maps").click().run()
         runs = list_runs()
         assert [run.kind for run in runs] == ["attribution"]
