@@ -11,14 +11,22 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fairsal_core.results import AUTHORS_EVALUATION, over_all_seeds, read_results, replication_table
+from fairsal_core.metrics import Decisions
+from fairsal_core.metrics.shortcut import conflicting_cells, shortcut_estimate
+from fairsal_core.results import (
+    AUTHORS_EVALUATION,
+    over_all_seeds,
+    read_predictions,
+    read_results,
+    replication_table,
+)
+from fairsal_core.results.accuracy import by_evaluation, judged
 from fairsal_core.runs import Run, load_run, run_path
 from fairsal_core.settings import ExperimentConfig, parse_config
 
 _TOLD = {
     "accuracy": "accuracy",
     "worst_cell": "worst cell",
-    "shortcut_gap": "shortcut gap",
     "gap": "gap",
     "equalized_odds_difference": "equalized odds",
 }
@@ -29,20 +37,28 @@ def rows_of(run: Run, config: ExperimentConfig) -> pd.DataFrame:
     printed = replication_table(config, run.path)
     printed = printed[printed["quantity"] == "gap_ours"].set_index(["variant", "evaluation"])["published"]
     results = over_all_seeds(read_results(run.path))
+    shortcuts = {}
+    for about, part in by_evaluation(read_predictions(run.path)):
+        correct, cells, _ = judged(part)
+        gap = shortcut_estimate(Decisions(correct, cells), conflicting_cells(config.counts.phi))
+        shortcuts[tuple(about.values())] = _shown(gap.value, *gap.interval, sign="+")
     rows = []
     for (variant, evaluation, by), part in results.groupby(["variant", "evaluation", "treated_by"], sort=False):
         row = {"variant": variant, "evaluation": evaluation, "treated by": by}
         for metric, called in _TOLD.items():
             found = part[part["metric"] == metric]
             found = found[found["group"] == "all"] if metric == "accuracy" else found
-            sign = "+" if metric in ("gap", "shortcut_gap") else ""
-            value, low, high = found[["value", "low", "high"]].iloc[0]
-            row[called] = f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
+            row[called] = _shown(*found[["value", "low", "high"]].iloc[0], sign="+" if metric == "gap" else "")
+        row["shortcut gap"] = shortcuts[(variant, evaluation, by)]
         row["printed gap"] = printed.get((variant, evaluation))
         scheme = str(variant).partition("@")[0]
         row["as the authors"] = AUTHORS_EVALUATION.get(scheme, "clean") == evaluation
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _shown(value: float, low: float, high: float, sign: str) -> str:
+    return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
 def table(names: Sequence[str]) -> pd.DataFrame:
