@@ -10,6 +10,7 @@ from fairsal_core.costs.methods import MethodCost, costs_of_methods
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import faces_to_mitigate
+from fairsal_core.mitigation import METHODS, Given, unmet
 from fairsal_core.settings import MitigationJob, checked_settings
 
 
@@ -31,16 +32,19 @@ def depends_on(config: MitigationJob) -> Any:
 
 
 def probe(config: MitigationJob, read: ReadFaces) -> MitigationPaces:
-    """Apply each method to a few faces; nothing is kept.
+    """Apply each method that fits the classifier to a few faces; nothing is kept.
 
     Raises
     ------
     FairsalError
         If there is no such classifier, or too few faces to try a method on.
     """
-    network = imported_subject(config.subject).load().to(pick_device(config.device)).eval()
-    costs = costs_of_methods(config.methods, network, read(config.data), config.target, config.confounder)
-    if not costs:
+    subject = imported_subject(config.subject)
+    network = subject.load().to(pick_device(config.device)).eval()
+    # The others are refused in a sentence, and take nothing.
+    fitting = [each for each in config.methods if not unmet(METHODS.find(each.method).needs, Given(subject))]
+    costs = costs_of_methods(fitting, network, read(config.data), config.target, config.confounder)
+    if fitting and not costs:
         raise FairsalError(
             f"The train split of {config.data} has too few faces of each cell of {config.target} and {config.confounder} "
             "to try a method on."
