@@ -163,7 +163,9 @@ class Decision(nn.Identity):
         if not self.needs_groups:
             return _apply(rules[0], values)
         if groups is None:
-            raise FairsalError("These thresholds differ between groups: give the group of each face.")
+            raise FairsalError(
+                "These thresholds differ between groups: give the group of each face, or audit by what they were chosen for."
+            )
         known = self.groups.cpu().numpy()
         numbers = np.asarray(groups).astype(np.int64)
         if numbers.shape != values.shape:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="confounder",
         required=True,
         metavar="ATTRIBUTE",
-        help="attribute that it should not rely on, such as Male or race=Black",
+        help="attribute that it should not rely on: Male, race=Black against the rest, or race with all its values",
     )
     parser.add_argument("--name", help="a name for the run")
     add_cost(parser)

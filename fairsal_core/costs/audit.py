@@ -21,7 +21,7 @@ from fairsal_core.experiments import (
     find_subjects,
     needs_regions,
 )
-from fairsal_core.faces import CELLS, FaceDataset
+from fairsal_core.faces import FaceDataset
 from fairsal_core.settings import SubjectAuditConfig, parse_audit
 
 
@@ -86,7 +86,7 @@ def cost(config: SubjectAuditConfig, read: ReadFaces, probed: Probed[AuditPaces]
     """Return what an audit takes at these paces."""
     faces = read(config.data)
     maps = len(config.subjects) * len(config.attention.explainers) * config.attention.explained_faces * RELEVANCE
-    pictures = min(len(faces), len(CELLS) * faces_judged(config, faces) + _mapped(config, faces))
+    pictures = min(len(faces), faces_judged(config, faces) + _mapped(config, faces))
     memory = {"program, networks and batches": probed.memory, "pictures": pictures * PICTURE, "maps of attention": maps}
     disk = {
         "pictures": packed_bytes(faces, pictures),
@@ -108,7 +108,7 @@ def _mapped(config: SubjectAuditConfig, faces: FaceDataset) -> int:
 
 def audit_seconds(config: SubjectAuditConfig, faces: FaceDataset, paces: AuditPaces) -> dict[str, float]:
     """Return how long each stage takes, in the order in which they are done; without stages that there are not."""
-    judged = len(CELLS) * faces_judged(config, faces)
+    judged = faces_judged(config, faces)
     passes = judged * (1 + 2 * len(config.schemes))  # clean; the region hidden, and as much elsewhere
     explained = config.attention.explained_faces
     first = next(iter(paces.subjects.values()))

@@ -1,7 +1,7 @@
 """An audit of predictions that somebody brings: the same tables as an experiment leaves, with nothing trained and no network."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,25 @@ import pandas as pd
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import (
     CellCounts,
+    Counts,
     FaceDataset,
+    Group,
     balanced_test,
+    count_cells,
     equal_cells,
+    group_labels,
+    groups_of_faces,
+    has_values,
+    kept_counts,
     labels_digest,
     list_faces,
+    only_groups,
     undecodable_files,
 )
 from fairsal_core.files import write_json, write_parquet
 from fairsal_core.hashing import file_digest, hash_of
 from fairsal_core.home import cache_folder
-from fairsal_core.results import BROUGHT_COLUMNS, CLEAN, THRESHOLD, Brought, read_brought, results_table
+from fairsal_core.results import BROUGHT_COLUMNS, CLEAN, FEWEST, THRESHOLD, Brought, read_brought, results_table
 from fairsal_core.runs import JobProgress, RunFiles
 from fairsal_core.settings import ALL_SPLITS, ON_VALIDATION, AuditConfig
 from fairsal_core.versions import stage_versions, versions
@@ -41,6 +49,8 @@ class BroughtAudit:
         What was asked for.
     faces : FaceDataset
         The whole set, not packed.
+    among : FaceDataset
+        The same with the groups alone that have enough faces: those of another have no label of the protected attribute.
     brought : list of Brought
         What each table says.
     test : FaceDataset
@@ -53,6 +63,7 @@ class BroughtAudit:
 
     config: AuditConfig
     faces: FaceDataset
+    among: FaceDataset
     brought: list[Brought]
     test: FaceDataset
     thresholds: dict[str, float]
@@ -65,7 +76,7 @@ class BroughtAudit:
     @property
     def pool(self) -> FaceDataset:
         """The faces that the test faces are drawn from, whether they have predictions or not."""
-        return _pool(self.config, self.faces)
+        return _pool(self.config, self.among)
 
 
 @dataclass(frozen=True)
@@ -76,24 +87,22 @@ class Understood:
     ----------
     brought : list of Brought
         What each table says.
-    test, natural : dict
+    test, natural : Counts
         Faces of each cell: judged on, and as many as there are.
     notes : tuple of str
         What does not fit and how decisions are made, one sentence each.
     """
 
     brought: list[Brought]
-    test: dict[str, int]
-    natural: dict[str, int]
+    test: Counts
+    natural: Counts
     notes: tuple[str, ...]
 
 
 def understand(config: AuditConfig, faces: FaceDataset) -> Understood:
     """Return what an audit would be made of; raises FairsalError as `plan_brought` does."""
     audit = plan_brought(config, faces)
-    test, natural = (
-        CellCounts.of(part, config.target, config.confounder).model_dump() for part in (audit.test, audit.pool)
-    )
+    test, natural = (count_cells(part, config.target, config.confounder) for part in (audit.test, audit.pool))
     return Understood(audit.brought, test, natural, audit.notes)
 
 
@@ -125,15 +134,51 @@ def plan_brought(config: AuditConfig, faces: FaceDataset) -> BroughtAudit:
         faces.labelled(attribute)  # one that does not exist is an error that names the nearest
     brought = read_brought(config, faces)
     predictions = _together(brought)
-    pool = _pool(config, faces)
-    covered, gaps = _covered(predictions, pool, config)
+    covered, gaps = _covered(predictions, _pool(config, faces), config)
+    groups, too_small = _large_groups(covered, config)
+    among, covered = (only_groups(part, config.confounder, groups) for part in (faces, covered))
     try:
         test = balanced_test(covered, config.target, config.confounder, config.test_per_cell, seed=_DRAW_SEED)
     except FairsalError as error:
         raise _nothing_to_judge(config, len(covered), error) from error
-    thresholds, told = _thresholds(config, faces, predictions)
-    notes = (*(note for one in brought for note in one.notes), *gaps, *told)
-    return BroughtAudit(config, faces, brought, test, thresholds, notes)
+    thresholds, told = _thresholds(config, among, predictions)
+    notes = (*(note for one in brought for note in one.notes), *gaps, *too_small, *told)
+    return BroughtAudit(config, faces, among, brought, test, thresholds, notes)
+
+
+def _large_groups(covered: FaceDataset, config: AuditConfig) -> tuple[tuple[Group, ...], list[str]]:
+    """Return the values of a protected attribute that have enough faces of either label, and a sentence on the others.
+
+    Of one that is there or not both groups are judged, however few they are. Equal cells are as large as the rarest,
+    so one value of a few faces would take the others' from the audit.
+    """
+    if not has_values(covered, config.confounder) or not len(covered):
+        return groups_of_faces(covered, config.confounder)[1], []
+    needed = max(FEWEST, config.test_per_cell or 0)
+    counts = count_cells(covered, config.target, config.confounder)
+    sizes: dict[str, int] = {}
+    for cell, count in counts.items():
+        sizes[str(cell.confounder)] = min(count, sizes.get(str(cell.confounder), count))
+    kept = tuple(name for name, fewest in sizes.items() if fewest >= needed)
+    if len(kept) < 2:
+        raise FairsalError(
+            f"Groups of {config.confounder} are judged on at least {needed} faces of either label of {config.target} among the "
+            f"{_called(config)}, and {', '.join(kept) or 'none'} alone has them "
+            f"({', '.join(f'{name} {count}' for name, count in sizes.items())})."
+        )
+    return kept, _told_of_sizes(config, sizes, kept, needed)
+
+
+def _told_of_sizes(config: AuditConfig, sizes: Mapping[str, int], kept: Sequence[str], needed: int) -> list[str]:
+    """Return which groups are left out, and which decides how many faces of each cell are judged, in sentences."""
+    left_out = [f"{name} ({count})" for name, count in sizes.items() if name not in kept]
+    are = "is" if len(left_out) == 1 else "are"
+    rarest = min(kept, key=lambda name: sizes[name])
+    told = [
+        f"Of {config.confounder}, {', '.join(left_out)} {are} left out: fewer than {needed} faces of one label of {config.target}."
+    ]
+    as_many = f"Cells are as large as the rarest, of {rarest}: {sizes[rarest]:,} faces; more faces a cell leave such groups out."
+    return [*(told if left_out else []), *([] if config.test_per_cell else [as_many])]
 
 
 def _together(brought: list[Brought]) -> pd.DataFrame:
@@ -150,9 +195,12 @@ def _pool(config: AuditConfig, faces: FaceDataset) -> FaceDataset:
 
 
 def faces_judged(config: AuditConfig, faces: FaceDataset) -> int:
-    """Return how many faces of each cell there are to judge on at most, before a table says of which."""
+    """Return how many faces there are to judge on at most, before a table says of which."""
     usable = _pool(config, faces.listed).with_label(config.target, config.confounder)
-    return equal_cells(usable, config.target, config.confounder, config.test_per_cell)
+    groups, _ = _large_groups(usable, config)
+    judged = only_groups(usable, config.confounder, groups)
+    cells = len(count_cells(judged, config.target, config.confounder))
+    return cells * equal_cells(judged, config.target, config.confounder, config.test_per_cell)
 
 
 def _covered(predictions: pd.DataFrame, pool: FaceDataset, config: AuditConfig) -> tuple[FaceDataset, list[str]]:
@@ -239,7 +287,7 @@ def judged_models(audit: BroughtAudit) -> Iterator[pd.DataFrame]:
         "seed": config.seeds[0],
         "face": test.names,
         "target": test.labels(config.target),
-        "confounder": test.labels(config.confounder),
+        "confounder": group_labels(test, config.confounder),
     }
     together = _together(audit.brought)
     # Only where it says something else than "score above 0.5" do tables carry a column of decisions.
@@ -286,24 +334,30 @@ def _provenance(audit: BroughtAudit) -> dict[str, str]:
     }
 
 
+def _phi(audit: BroughtAudit) -> float | None:
+    """Return the correlation of target and protected attribute among the faces; None for one of several values."""
+    if has_values(audit.faces, audit.config.confounder):
+        return None
+    return round(CellCounts.of(audit.pool, audit.config.target, audit.config.confounder).phi, 4)
+
+
 def describe_audit(audit: BroughtAudit) -> dict[str, Any]:
     """Return what `subsets.json` says: how many faces there are of each cell, what was brought, and what does not fit."""
     config, faces = audit.config, audit.faces
 
     def cells_of(part: FaceDataset) -> dict[str, int]:
-        return CellCounts.of(part, config.target, config.confounder).model_dump()
+        return kept_counts(count_cells(part, config.target, config.confounder))
 
     unlabelled = int((~faces.labelled(config.target, config.confounder)).sum())
-    natural = CellCounts.of(audit.pool, config.target, config.confounder)
     return {
         "faces": len(faces),
         **({"without_label": unlabelled} if unlabelled else {}),
         "notes": [*faces.notes, *audit.notes],
-        "available": cells_of(faces.in_split("train")),
+        "available": cells_of(audit.among.in_split("train")),
         "train": {},
         "test": cells_of(audit.test),
-        "test_available": natural.model_dump(),
-        "phi": round(natural.phi, 4),
+        "test_available": cells_of(audit.pool),
+        "phi": _phi(audit),
         "brought": [
             {"file": one.file.name, "columns": dict(one.columns), "models": one.models, "predictions": len(one.table)}
             for one in audit.brought

@@ -25,10 +25,21 @@ from fairsal_core.experiments.maps import make_treatment, maps_stage
 from fairsal_core.experiments.regions import find_regions, quality_stage
 from fairsal_core.experiments.scoring import Engine, Hiding, scores_of
 from fairsal_core.experiments.subjects import find_subjects
-from fairsal_core.faces import CELLS, FaceDataset, cell_name, data_digest, load_faces, with_or_without
+from fairsal_core.faces import (
+    FaceDataset,
+    Group,
+    cell_name,
+    cells_of,
+    data_digest,
+    flags_of,
+    group_labels,
+    groups_of_faces,
+    load_faces,
+    with_or_without,
+)
 from fairsal_core.files import write_json, write_parquet
 from fairsal_core.hashing import hash_of
-from fairsal_core.metrics import cell_numbers
+from fairsal_core.metrics import numbered
 from fairsal_core.regions import pixel_maps
 from fairsal_core.results import (
     CLEAN,
@@ -140,22 +151,22 @@ def _mapped(faces: FaceDataset, test: FaceDataset) -> FaceDataset:
 def _score(work: _Work, subject: Subject) -> None:
     """Have a subject's predictions, clean and hidden, and what hiding changed."""
     config, test = work.config, work.plan.test
-    groups = test.labels(config.confounder)
-    cells = cell_numbers(test.labels(config.target), groups)
+    group, groups = groups_of_faces(test, config.confounder)
+    cells = numbered(test.labels(config.target), group, len(groups))
     network = subject.load()  # which may decide by thresholds of its own
     about = {
         "variant": subject.name,
         "seed": subject.seed,
         "face": test.names,
         "target": test.labels(config.target),
-        "confounder": groups,
+        "confounder": group_labels(test, config.confounder),
     }
 
     def said(hiding: Hiding | None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         engine = work.engines.score if work.engines else None
         scores = scores_of(subject, test, hiding, work.device, work.progress, engine)
         if has_thresholds(network):
-            return scores, decisions(network, scores, groups)
+            return scores, decisions(network, scores, flags_of(test, config.confounder))
         return scores, (scores > THRESHOLD).astype(np.float64)
 
     def keep(evaluation: str, treated_by: str, scores: NDArray[np.float32], yes: NDArray[np.float64]) -> None:
@@ -169,19 +180,22 @@ def _score(work: _Work, subject: Subject) -> None:
         keep(TREATED, region.name, *hidden)
         after = {REGION: hidden[1], ELSEWHERE: said(elsewhere)[1]}
         named = {"variant": subject.name, "scheme": region.name}
-        work.changes.append(changed_decisions(clean[1], after, cells, _groups(config)).assign(**named))
+        work.changes.append(changed_decisions(clean[1], after, cells, _groups(config, groups)).assign(**named))
         of_faces = pd.DataFrame({"face": test.names, "target": about["target"], "before": clean[1], **after})
         work.hidden_faces.append(of_faces.assign(**named))
 
 
-def _groups(config: SubjectAuditConfig) -> dict[str, Sequence[int]]:
-    """Return what decisions are counted over: all, faces with and without the confounder, and the four cells."""
-    return {
-        "all": (0, 1, 2, 3),
-        with_or_without(config.confounder, True): (0, 2),
-        with_or_without(config.confounder, False): (1, 3),
-        **{cell_name(config.target, config.confounder, cell): (number,) for number, cell in enumerate(CELLS)},
+def _groups(config: SubjectAuditConfig, groups: Sequence[Group]) -> dict[str, Sequence[int]]:
+    """Return what decisions are counted over: all, the groups of the confounder, and the cells."""
+    cells = cells_of(groups)
+    of_group = {
+        with_or_without(config.confounder, group): [
+            place for place, cell in enumerate(cells) if cell.confounder == group
+        ]
+        for group in groups
     }
+    named = {cell_name(config.target, config.confounder, cell): (place,) for place, cell in enumerate(cells)}
+    return {"all": range(len(cells)), **of_group, **named}
 
 
 def _explaining(work: _Work) -> list[Step]:

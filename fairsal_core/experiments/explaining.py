@@ -29,9 +29,21 @@ from fairsal_core.errors import FairsalError
 from fairsal_core.experiments.provenance import are_test_faces
 from fairsal_core.experiments.subjects import find_subjects
 from fairsal_core.experiments.trusting import trusted_choices
-from fairsal_core.faces import CELLS, AnyRoi, FaceDataset, cell_members, data_digest, load_faces, roi_area
+from fairsal_core.faces import (
+    AnyRoi,
+    FaceDataset,
+    cell_members,
+    cells_of,
+    data_digest,
+    group_labels,
+    groups_of_column,
+    groups_of_faces,
+    load_faces,
+    only_groups,
+    roi_area,
+)
 from fairsal_core.files import safe_name, write_json, write_parquet
-from fairsal_core.metrics import cell_numbers, rank_correlation, summarise
+from fairsal_core.metrics import numbered, rank_correlation, summarise
 from fairsal_core.progress import Progress
 from fairsal_core.regions import mean_colour
 from fairsal_core.results import (
@@ -101,7 +113,14 @@ class ExplainedFaces:
 
     @property
     def cells(self) -> NDArray[np.int64]:
-        return cell_numbers(self.targets, self.faces.labels(self.confounder))
+        group, groups = groups_of_faces(self.faces, self.confounder)
+        return numbered(self.targets, group, len(groups))
+
+    @property
+    def count(self) -> int:
+        """How many cells there are."""
+        _, groups = groups_of_faces(self.faces, self.confounder)
+        return len(cells_of(groups))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -247,8 +266,7 @@ def explain_finished(settings: ExplainConfig, progress: JobProgress) -> None:
     rows = faces.names.get_indexer(pd.Index(predictions["face"].unique()))
     if (rows < 0).any():
         raise FairsalError(f"{int((rows < 0).sum())} test faces of run {run.id} are no longer in {config.data}.")
-    test = faces.take(rows)
-    _check_labels(run.path, config, test, predictions)
+    test = _as_judged(run.path, config, faces.take(rows), predictions)
     variants = list(dict.fromkeys(predictions["variant"]))
     device = pick_device(settings.device)
     if isinstance(config, SubjectAuditConfig):
@@ -259,17 +277,20 @@ def explain_finished(settings: ExplainConfig, progress: JobProgress) -> None:
     run_steps(explaining_steps(explaining, progress), progress, 0.95)
 
 
-def _check_labels(
+def _as_judged(
     run: Path, config: ExperimentConfig | SubjectAuditConfig, test: FaceDataset, predictions: pd.DataFrame
-) -> None:
-    """Raise FairsalError if the test faces of a run have other pictures or labels by now."""
+) -> FaceDataset:
+    """Return the test faces of a run with the groups that it judged; FairsalError if they have other pictures or labels by now."""
     judged = predictions.drop_duplicates("face")
-    same = all(
-        np.array_equal(test.labels(attribute), judged[column].to_numpy(dtype=bool))
-        for attribute, column in ((config.target, "target"), (config.confounder, "confounder"))
+    then, groups = groups_of_column(judged["confounder"])
+    grouped = only_groups(test, config.confounder, groups)
+    now, _ = groups_of_faces(grouped, config.confounder)
+    same = np.array_equal(test.labels(config.target), judged["target"].to_numpy(dtype=bool)) and np.array_equal(
+        now, then
     )
     if not same or not are_test_faces(recorded_versions(run), config, test):
         raise FairsalError(f"The test faces of run {run.name} have other pictures or labels in {config.data} by now.")
+    return grouped
 
 
 def explaining_steps(explaining: Explaining, progress: JobProgress) -> list[Step]:
@@ -375,9 +396,9 @@ def _explain_all(explaining: Explaining, choice: ExplainerChoice, progress: JobP
     about = {
         "face": explained.faces.names.to_numpy(),
         "target": explained.targets,
-        "confounder": explained.faces.labels(explained.confounder),
+        "confounder": group_labels(explained.faces, explained.confounder),
     }
-    shape = (len(CELLS), *explained.shape)
+    shape = (explained.count, *explained.shape)
     means = {variant: np.zeros(shape, dtype=np.float64) for variant in explaining.subjects}
     tables: list[pd.DataFrame] = []
     of_seeds = list(zip(*explaining.subjects.values(), strict=True))
@@ -395,7 +416,7 @@ def _explain_all(explaining: Explaining, choice: ExplainerChoice, progress: JobP
                 originals[original] = after
             row = {"variant": subject.name, "seed": subject.seed, **about, **numbers, **measured}
             tables.append(pd.DataFrame(row))
-            for cell in range(len(CELLS)):
+            for cell in range(explained.count):
                 means[subject.name][cell] += maps[cells == cell].mean(axis=0, dtype=np.float64) / len(of_seeds)
             if subject.seed == explaining.first.seed:
                 np.save(folder / "maps" / f"{safe_name(subject.name)}.npy", maps[:KEPT_FACES])
@@ -433,8 +454,8 @@ def _sanity(explaining: Explaining, choice: ExplainerChoice, folder: Path, progr
 def _equal_cells(test: FaceDataset, target: str, confounder: str, count: int) -> FaceDataset:
     """Return the first faces of each cell, equally many, cell by cell in turn: any beginning of them is balanced too."""
     members = cell_members(test, target, confounder)
-    per_cell = min(max(1, count // len(CELLS)), *(len(members[cell]) for cell in CELLS))
-    return test.take(np.stack([members[cell][:per_cell] for cell in CELLS], axis=1).ravel())
+    per_cell = min(max(1, count // len(members)), *map(len, members.values()))
+    return test.take(np.stack([each[:per_cell] for each in members.values()], axis=1).ravel())
 
 
 def _coloured(choice: ExplainerChoice, faces: FaceDataset) -> ExplainerChoice:

@@ -129,7 +129,7 @@ def hide_in(faces: FaceDataset, area: Area, way: str) -> Hidden:
 def moved(
     network: nn.Module,
     hidden: Hidden,
-    groups: NDArray[np.bool_],
+    groups: NDArray[np.bool_] | None,
     known: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> pd.DataFrame:
     """Return score and decision of each face before and after, by a subject's network.
@@ -140,8 +140,8 @@ def moved(
         As `Subject.load` gives it.
     hidden : Hidden
         The faces.
-    groups : array, (N,) bool
-        Who has the protected attribute, for thresholds that differ by it.
+    groups : array, (N,) bool, optional
+        Who has the protected attribute, for thresholds that differ by it; None for one of several values.
     known : two arrays, (N,), optional
         The scores of the faces as they are, and as they are shown, where these are known.
 
@@ -163,7 +163,7 @@ def moved_on_average(
     subjects: Mapping[str, Subject],
     hidden: Hidden,
     groups: Mapping[str, NDArray[np.bool_]],
-    confounder: NDArray[np.bool_],
+    confounder: NDArray[np.bool_] | None,
 ) -> pd.DataFrame:
     """Return how far scores move and how many decisions change, by subject and group; no face is scored twice.
 
@@ -175,7 +175,7 @@ def moved_on_average(
         The faces.
     groups : mapping of array, (N,) bool
         Group -> its faces; groups without a face are left out.
-    confounder : array, (N,) bool
+    confounder : array, (N,) bool, optional
         As `groups` of `moved`.
 
     Returns

@@ -220,6 +220,11 @@ class FaceDataset:
             found += [f"{name}={each}" for each in present] if len(present) > 1 else []
         return found
 
+    @property
+    def protectable(self) -> list[str]:
+        """What can be a protected attribute: all `choices`, and before its classes an attribute of several as a whole."""
+        return list(dict.fromkeys(each for name in self.choices for each in (self.column_of(name), name)))
+
     def column_of(self, attribute: str) -> str:
         """Return the column that an attribute is read from: its own, or that of the classes it is made of."""
         if attribute in self.attributes.columns:

@@ -1,30 +1,27 @@
 """Choosing faces: a biased training subset, its balanced counterpart, and a test set with equal cells.
 
-A *cell* is one target x confounder subgroup; there are four. Nothing here resamples: a cell that holds too few faces is
-an error that says what would fit.
+Nothing here resamples: a cell that holds too few faces is an error that says what would fit.
 """
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces.dataset import VERSUS, FaceDataset, side_name
+from fairsal_core.faces.cells import (
+    CELLS,
+    Cell,
+    Counts,
+    cell_members,
+    count_cells,
+    counts_kept,
+    counts_table,
+    kept_counts,
+)
+from fairsal_core.faces.dataset import FaceDataset
 
 _Count = Annotated[int, Field(ge=0)]
-
-
-class Cell(NamedTuple):
-    """One subgroup: has the target attribute or not, has the confounder or not."""
-
-    target: bool
-    confounder: bool
-
-
-CELLS = (Cell(True, True), Cell(True, False), Cell(False, True), Cell(False, False))
 
 
 class CellCounts(BaseModel):
@@ -52,16 +49,21 @@ class CellCounts(BaseModel):
         return dict(zip(cls.model_fields, numbers, strict=True))
 
     def __getitem__(self, cell: Cell) -> int:
-        return int(getattr(self, f"{'target' if cell.target else 'other'}_{'with' if cell.confounder else 'without'}"))
+        return self.by_cell[cell]
+
+    @property
+    def by_cell(self) -> Counts:
+        """The count of each cell."""
+        return counts_kept(self.model_dump())
 
     @property
     def total(self) -> int:
-        return sum(self[cell] for cell in CELLS)
+        return sum(self.by_cell.values())
 
     @property
     def phi(self) -> float:
         """Correlation of target and confounder over the four cells, -1 to 1; 0 where one of them never varies."""
-        a, b, c, d = (self[cell] for cell in CELLS)
+        a, b, c, d = self.by_cell.values()
         product = (a + b) * (c + d) * (a + c) * (b + d)
         return (a * d - b * c) / product**0.5 if product else 0.0
 
@@ -77,59 +79,17 @@ class CellCounts(BaseModel):
     @classmethod
     def of(cls, faces: FaceDataset, target: str, confounder: str) -> "CellCounts":
         """Count the cells of a set of faces."""
-        members = cell_members(faces, target, confounder)
-        a, b, c, d = (len(members[cell]) for cell in CELLS)
-        return cls(target_with=a, target_without=b, other_with=c, other_without=d)
-
-
-def group_name(target: str, positive: bool) -> str:
-    """Return what to call the faces with or without the target attribute.
-
-    Examples
-    --------
-    >>> group_name("Male", False), group_name("Smiling", True), group_name("Smiling", False)
-    ('women', 'Smiling', 'not Smiling')
-    """
-    if target == "Male":
-        return "men" if positive else "women"
-    return side_name(target, positive)
-
-
-def cell_name(target: str, confounder: str, cell: Cell) -> str:
-    """Return what to call a cell, e.g. "men with Blond_Hair"."""
-    return f"{group_name(target, cell.target)} {with_or_without(confounder, cell.confounder)}"
-
-
-def with_or_without(confounder: str, has: bool) -> str:
-    """Return what to call having the confounder or not.
-
-    Examples
-    --------
-    >>> with_or_without("Blond_Hair", False), with_or_without("race=Black vs White", False)
-    ('without Blond_Hair', 'with race=White')
-    """
-    if "=" in confounder and VERSUS in confounder:
-        return f"with {side_name(confounder, has)}"
-    return f"{'with' if has else 'without'} {confounder}"
-
-
-def cell_members(faces: FaceDataset, target: str, confounder: str) -> dict[Cell, NDArray[np.int64]]:
-    """Return the positions of each cell's faces; those without a label of either attribute are in none."""
-    if target == confounder:
-        raise FairsalError(f"Target and confounder are both '{target}'; choose two different attributes.")
-    if faces.column_of(target) == faces.column_of(confounder):
-        raise FairsalError(
-            f"'{target}' and '{confounder}' are both read from '{faces.column_of(target)}'; choose two different attributes."
-        )
-    known = np.flatnonzero(faces.labelled(target, confounder))
-    some = faces if len(known) == len(faces) else faces.take(known)
-    has_target, has_confounder = some.labels(target), some.labels(confounder)
-    return {cell: known[(has_target == cell.target) & (has_confounder == cell.confounder)] for cell in CELLS}
+        _check_binary(faces, confounder)
+        return cls(**kept_counts(count_cells(faces, target, confounder)))
 
 
 def feasible_scale(wanted: CellCounts, available: CellCounts) -> float:
     """Return the largest factor, at most 1, by which `wanted` can be multiplied so that every cell has enough faces."""
-    return min([1.0, *(available[cell] / wanted[cell] for cell in CELLS if wanted[cell])])
+    return _feasible(wanted.by_cell, available.by_cell)
+
+
+def _feasible(wanted: Counts, available: Counts) -> float:
+    return min([1.0, *(available[cell] / count for cell, count in wanted.items() if count)])
 
 
 def biased_subset(
@@ -170,13 +130,23 @@ def biased_subset(
     if not wanted.total:
         raise FairsalError("The subset is empty; give at least one cell a count above 0.")
 
+    _check_binary(faces, confounder)
+    return _drawn(faces, target, confounder, wanted.by_cell, split, seed)
+
+
+def _check_binary(faces: FaceDataset, confounder: str) -> None:
+    """Raise FairsalError for an attribute of several values: it names one that is meant."""
+    faces.take([]).labels(confounder)
+
+
+def _drawn(faces: FaceDataset, target: str, confounder: str, wanted: Counts, split: str, seed: int) -> FaceDataset:
     def draw(pool: FaceDataset) -> FaceDataset:
         members = cell_members(pool, target, confounder)
-        available = CellCounts.of(pool, target, confounder)
-        if any(wanted[cell] > available[cell] for cell in CELLS):
+        available = {cell: len(members[cell]) for cell in wanted}
+        if any(count > available[cell] for cell, count in wanted.items()):
             raise _too_few(wanted, available, target, confounder, split)
         generator = np.random.default_rng(seed)
-        chosen = [generator.choice(members[cell], size=wanted[cell], replace=False) for cell in CELLS]
+        chosen = [generator.choice(members[cell], size=count, replace=False) for cell, count in wanted.items()]
         return pool.take(generator.permutation(np.concatenate(chosen)))
 
     return faces.in_split(split).drawn(draw)
@@ -187,20 +157,24 @@ def available_counts(pool: FaceDataset, target: str, confounder: str, wanted: Ce
 
     Of a large set that is not packed, those are read then.
     """
+    return CellCounts(**kept_counts(_available(pool, target, confounder, wanted.by_cell)))
+
+
+def _available(pool: FaceDataset, target: str, confounder: str, wanted: Counts) -> dict[Cell, int]:
     members = cell_members(pool, target, confounder)
-    a, b, c, d = (
-        len(pool.take(members[cell]).readable) if len(members[cell]) <= wanted[cell] else len(members[cell])
-        for cell in CELLS
-    )
-    return CellCounts(target_with=a, target_without=b, other_with=c, other_without=d)
+    return {
+        cell: len(pool.take(members[cell]).readable) if len(members[cell]) <= count else len(members[cell])
+        for cell, count in wanted.items()
+    }
 
 
 def equal_cells(pool: FaceDataset, target: str, confounder: str, most: int | None = None) -> int:
     """Return how many faces each cell of a split can give, at most `most`: what the rarest has, less what does not decode."""
-    rarest = min(map(len, cell_members(pool, target, confounder).values()))
+    counts = count_cells(pool, target, confounder)
+    rarest = min(counts.values())
     wanted = rarest if most is None else min(most, rarest)
-    available = available_counts(pool, target, confounder, CellCounts.equal(wanted))
-    return min(wanted, *(available[cell] for cell in CELLS))
+    available = _available(pool, target, confounder, dict.fromkeys(counts, wanted))
+    return min(wanted, *available.values())
 
 
 def balanced_counts(
@@ -208,10 +182,9 @@ def balanced_counts(
 ) -> CellCounts:
     """Return equal cells that add up to `total`, or as many as the rarest cell allows."""
     pool = faces.in_split(split)
-    available = CellCounts.of(pool, target, confounder)
-    if min(available[cell] for cell in CELLS) == 0:
-        raise _too_few(CellCounts.equal(max(1, total // 4)), available, target, confounder, split)
-    return CellCounts.equal(equal_cells(pool, target, confounder, total // 4))
+    per_cell = max(1, total // len(CELLS))
+    _check_there(pool, target, confounder, per_cell, split)
+    return CellCounts.equal(equal_cells(pool, target, confounder, total // len(CELLS)))
 
 
 def balanced_test(
@@ -221,8 +194,10 @@ def balanced_test(
 
     Parameters
     ----------
-    faces, target, confounder, seed
+    faces, target, seed
         As in `biased_subset`.
+    confounder : str
+        An attribute that is there or not, or one of several values.
     per_cell : int, optional
         Faces per cell; by default as many as the rarest cell has.
     split : str
@@ -234,23 +209,22 @@ def balanced_test(
         If a cell holds too few faces, or none.
     """
     pool = faces.in_split(split)
-    available = CellCounts.of(pool, target, confounder)
-    rarest = min(available[cell] for cell in CELLS)
-    if rarest == 0:
-        raise _too_few(CellCounts.equal(per_cell or 1), available, target, confounder, split)
-    counts = CellCounts.equal(equal_cells(pool, target, confounder) if per_cell is None else per_cell)
-    return biased_subset(faces, target, confounder, counts, split=split, seed=seed)
+    available = _check_there(pool, target, confounder, per_cell or 1, split)
+    count = equal_cells(pool, target, confounder) if per_cell is None else per_cell
+    return _drawn(faces, target, confounder, dict.fromkeys(available, count), split, seed)
 
 
-def cell_table(wanted: CellCounts, available: CellCounts, target: str, confounder: str) -> pd.DataFrame:
-    """Return wanted and available counts, one row a cell, for showing."""
-    rows = {cell_name(target, confounder, cell): (wanted[cell], available[cell]) for cell in CELLS}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["wanted", "available"]).rename_axis("cell")
+def _check_there(pool: FaceDataset, target: str, confounder: str, wanted: int, split: str) -> Counts:
+    """Return the faces of each cell of a split; FairsalError where one has none."""
+    available = count_cells(pool, target, confounder)
+    if not available or min(available.values()) == 0:
+        raise _too_few(dict.fromkeys(available, wanted), available, target, confounder, split)
+    return available
 
 
-def _too_few(wanted: CellCounts, available: CellCounts, target: str, confounder: str, split: str) -> FairsalError:
-    table = cell_table(wanted, available, target, confounder)
+def _too_few(wanted: Counts, available: Counts, target: str, confounder: str, split: str) -> FairsalError:
+    table = counts_table({"wanted": wanted, "available": available}, target, confounder)
     listed = "; ".join(f"{cell} {row.wanted} wanted, {row.available} available" for cell, row in table.iterrows())
-    scale = np.floor(feasible_scale(wanted, available) * 1000) / 1000
+    scale = np.floor(_feasible(wanted, available) * 1000) / 1000
     fits = f"the largest scale that fits is {scale:g}" if scale else "no scale fits"
     return FairsalError(f"Too few faces in the {split} split: {listed}; {fits}.")

@@ -34,7 +34,16 @@ from fairsal_core.metrics.crossed import (
     spread_of,
     tally,
 )
-from fairsal_core.metrics.decisions import ALL_CELLS, OTHER_CELLS, TARGET_CELLS, Decisions, Estimate
+from fairsal_core.metrics.decisions import (
+    ALL_CELLS,
+    OTHER_CELLS,
+    TARGET_CELLS,
+    Decisions,
+    Estimate,
+    all_cells,
+    other_cells,
+    target_cells,
+)
 from fairsal_core.metrics.grouped import GroupDecisions
 from fairsal_core.metrics.groups import (
     ACCURACY,
@@ -45,8 +54,10 @@ from fairsal_core.metrics.groups import (
     IMPACT_RATIO,
     WORST_CELL,
     cell_numbers,
+    equalized_odds_difference,
     fairness_estimates,
     gap,
+    numbered,
     shortcut_gap,
     subgroup_estimates,
     worst_cell,
@@ -142,6 +153,7 @@ __all__ = [
     "Summary",
     "Tally",
     "adr",
+    "all_cells",
     "auc_change_interval",
     "auc_interval",
     "bootstrap_rates",
@@ -160,6 +172,7 @@ __all__ = [
     "difference_p",
     "directions",
     "dominated",
+    "equalized_odds_difference",
     "expected_calibration_error",
     "faces_needed",
     "fairness_estimates",
@@ -177,8 +190,10 @@ __all__ = [
     "metrics_of",
     "mixture_of",
     "mrr",
+    "numbered",
     "odds_change",
     "one_sided_test",
+    "other_cells",
     "per_image",
     "percentile_interval",
     "rank_correlation",
@@ -197,6 +212,7 @@ __all__ = [
     "subgroup_estimates",
     "summarise",
     "tally",
+    "target_cells",
     "title_of",
     "top_label",
     "wilson",

@@ -29,7 +29,7 @@ class Criterion:
     limit : float, optional
         What is demanded until somebody says otherwise; None if nothing is.
     of_each_cell : str
-        For the worst cell of another metric, that metric's name: then each of the four cells has to keep the limit, since the
+        For the worst cell of another metric, that metric's name: then each of the cells has to keep the limit, since the
         cell that looks worst need not be the one that is.
     """
 
@@ -199,7 +199,7 @@ Change = Callable[[Hits, Hits, NDArray[np.int64]], Estimate]
 
 @dataclass(frozen=True)
 class GroupMetric(Metric):
-    """One number or several of a classifier's decisions about faces in the four cells.
+    """One number or several of a classifier's decisions about faces in the cells.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fairsal_core.metrics.intervals import LEVEL
+from fairsal_core.metrics.intervals import LEVEL, level_of_pairs
 from fairsal_core.metrics.proportions import (
     Numbers,
     Rates,
@@ -169,7 +169,7 @@ def spread_of(
     counted = counted & np.isfinite(ordinary.value)
     if counted.sum() < 2:
         return Spread(*(math.nan,) * 6)
-    surely, which = _together(int(counted.sum())), np.flatnonzero(counted)
+    surely, which = level_of_pairs(int(counted.sum())), np.flatnonzero(counted)
     signed = differences or (lambda level, some: _differences(rates(level), some))
     surer, plain = (size_of_difference(signed(level, which)) for level in (surely, LEVEL))
     apart = float(np.ptp(ordinary.value[counted])), float(np.nanmax(surer.low)), float(np.nanmax(plain.high))
@@ -179,11 +179,6 @@ def spread_of(
     return Spread(*apart, ratio, low, high)
 
 
-def _together(groups: int) -> float:
-    """Return the level at which as many intervals as there are pairs hold together as one of LEVEL does (Sidak)."""
-    return float(LEVEL ** (2 / (groups * (groups - 1)))) if groups > 1 else LEVEL
-
-
 def _differences(rates: Rates, which: NDArray[np.int64]) -> Rates:
     of = rates.at(which)
     return difference_of(of.at((slice(None), None)), of.at((None, slice(None))))
@@ -191,7 +186,7 @@ def _differences(rates: Rates, which: NDArray[np.int64]) -> Rates:
 
 def _ratios(rates: Callable[[float], Rates], counted: NDArray[np.bool_]) -> tuple[Numbers, Numbers, Numbers]:
     """Return the ratios of each group to each counted one (G, G): values, lower ends, and upper ends that hold together."""
-    ordinary, surer = rates(LEVEL), rates(_together(int(counted.sum())))
+    ordinary, surer = rates(LEVEL), rates(level_of_pairs(int(counted.sum())))
     by_row, by_column = (slice(None), None), (None, slice(None))
     plain, wide = (ratio_of(each.at(by_row), each.at(by_column)) for each in (ordinary, surer))
     pairs = counted[:, None] & counted & ~np.eye(len(counted), dtype=bool)

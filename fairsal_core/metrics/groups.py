@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fairsal_core.metrics.decisions import ALL_CELLS, OTHER_CELLS, TARGET_CELLS, Decisions, Estimate
-from fairsal_core.metrics.intervals import LEVEL, Hits, Interval
+from fairsal_core.metrics.decisions import ALL_CELLS, TWO, Decisions, Estimate, other_cells, target_cells
+from fairsal_core.metrics.intervals import LEVEL, Hits, Interval, level_of_pairs
 from fairsal_core.metrics.mover import contrast_interval, size_of
 from fairsal_core.metrics.proportions import Rates, ratio_of
 
@@ -28,7 +29,18 @@ def cell_numbers(target: NDArray[np.bool_], confounder: NDArray[np.bool_]) -> ND
     >>> cell_numbers(np.array([True, True, False, False]), np.array([True, False, True, False])).tolist()
     [0, 1, 2, 3]
     """
-    return 2 * (~target).astype(np.int64) + (~confounder).astype(np.int64)
+    return numbered(target, (~confounder).astype(np.int64), TWO)
+
+
+def numbered(target: NDArray[np.bool_], group: NDArray[np.int64], groups: int) -> NDArray[np.int64]:
+    """Return the cell of each face, whose group is 0 to groups - 1.
+
+    Examples
+    --------
+    >>> numbered(np.array([True, True, False, False]), np.array([0, 2, 0, 2]), 3).tolist()
+    [0, 2, 3, 5]
+    """
+    return groups * (~target).astype(np.int64) + group
 
 
 def gap(accuracy_target: float, accuracy_other: float) -> float:
@@ -59,8 +71,8 @@ def shortcut_gap(
     return float(np.mean(aligned) - np.mean([accuracies[cell] for cell in conflicting]))
 
 
-def subgroup_estimates(correct: Hits, cells: NDArray[np.int64]) -> list[Estimate]:
-    """Return accuracy over all faces, the two target groups and the four cells, and the gap.
+def subgroup_estimates(correct: Hits, cells: NDArray[np.int64], groups: int = TWO) -> list[Estimate]:
+    """Return accuracy over all faces, the two target groups and the cells, and the gap.
 
     Parameters
     ----------
@@ -69,11 +81,13 @@ def subgroup_estimates(correct: Hits, cells: NDArray[np.int64]) -> list[Estimate
         the probability that it is; values are then expectations.
     cells : array, (N,) int
         Cell of each face.
+    groups : int
+        How many groups the protected attribute has; by default those with the confounder and without.
 
     Returns
     -------
     list of Estimate
-        Accuracy of all, target, other, the four cells, as far as they have faces; then the gap, nan where a target group
+        Accuracy of all, target, other, the cells, as far as they have faces; then the gap, nan where a target group
         has no faces.
 
     Notes
@@ -81,23 +95,23 @@ def subgroup_estimates(correct: Hits, cells: NDArray[np.int64]) -> list[Estimate
     Intervals are `contrast_interval`'s: Wilson's for one cell of one classifier, else put together from the cells', with what
     seeds differ by where there are several.
     """
-    decisions = Decisions(correct, cells)
+    decisions = Decisions(correct, cells, groups)
     return [*accuracies(decisions), gap_estimate(decisions)]
 
 
 def accuracies(decisions: Decisions) -> list[Estimate]:
-    """Return accuracy over all faces, the two target groups and the four cells, as `subgroup_estimates` does."""
-    return [_accuracy(decisions, members) for members in _groups() if decisions.sizes[list(members)].any()]
+    """Return accuracy over all faces, the two target groups and the cells, as `subgroup_estimates` does."""
+    return [_accuracy(decisions, members) for members in _parts(decisions) if decisions.sizes[list(members)].any()]
 
 
 def gap_estimate(decisions: Decisions) -> Estimate:
     """Return the gap, as `subgroup_estimates` does."""
     faces = len(decisions.cells)
-    if not all(decisions.sizes[list(members)].any() for members in (TARGET_CELLS, OTHER_CELLS)):
-        return Estimate(GAP, ALL_CELLS, math.nan, Interval(math.nan, math.nan), faces)
+    if not all(decisions.sizes[list(members)].any() for members in (decisions.target_cells, decisions.other_cells)):
+        return Estimate(GAP, decisions.all_cells, math.nan, Interval(math.nan, math.nan), faces)
     shares = gap_weights(decisions.sizes)
     interval = contrast_interval(decisions.correct, decisions.cells, shares)
-    return Estimate(GAP, ALL_CELLS, _sum_of(decisions.rates, shares), interval, faces)
+    return Estimate(GAP, decisions.all_cells, _sum_of(decisions.rates, shares), interval, faces)
 
 
 def worst_cell_estimate(decisions: Decisions) -> Estimate:
@@ -114,12 +128,12 @@ def worst_cell(estimates: list[Estimate]) -> Estimate:
     return min(single, key=lambda estimate: estimate.value)._replace(metric=WORST_CELL)
 
 
-def fairness_estimates(correct: Hits, cells: NDArray[np.int64]) -> list[Estimate]:
+def fairness_estimates(correct: Hits, cells: NDArray[np.int64], groups: int = TWO) -> list[Estimate]:
     """Return the demographic parity, equal opportunity and equalized odds differences between confounder groups.
 
     Parameters
     ----------
-    correct, cells
+    correct, cells, groups
         As in `subgroup_estimates`. The sensitive feature is the confounder; "yes" is to predict the target attribute.
 
     Returns
@@ -130,14 +144,14 @@ def fairness_estimates(correct: Hits, cells: NDArray[np.int64]) -> list[Estimate
     Notes
     -----
     The values are fairlearn's `MetricFrame.difference()` of selection rate, true positive rate, and the larger of true
-    and false positive rate. The intervals are those of the signed differences, folded: where the sign is open they begin at 0,
-    so that groups which are treated alike can show no difference.
+    and false positive rate: of several groups the largest less the smallest. The intervals are those of the signed differences,
+    folded: where the sign is open they begin at 0, so that groups which are treated alike can show no difference.
 
     References
     ----------
     Dwork et al. (2012); Hardt et al. (2016); `fairlearn.metrics`.
     """
-    return list(_fairness(Decisions(correct, cells)).values())
+    return list(_fairness(Decisions(correct, cells, groups)).values())
 
 
 def demographic_parity_difference(decisions: Decisions) -> Estimate:
@@ -156,7 +170,7 @@ def equalized_odds_difference(decisions: Decisions) -> Estimate:
 
 
 def impact_ratio(decisions: Decisions) -> Estimate:
-    """Return the rate of "yes" of the confounder group that is selected less, over that of the other.
+    """Return the rate of "yes" of the confounder group that is selected least, over that of the one selected most.
 
     Returns
     -------
@@ -165,67 +179,85 @@ def impact_ratio(decisions: Decisions) -> Estimate:
 
     Notes
     -----
-    The interval is MOVER-R's of the ratio with over without (Donner and Zou 2012), of rates whose intervals allow for seeds too,
-    turned so that it is of the smaller over the larger: where the sign of the difference is open it ends at 1.
+    The ratio is the smallest of those of any group to any other, of which each has MOVER-R's interval (Donner and Zou 2012), of
+    rates whose intervals allow for seeds too. Which groups are selected least and most is seen in the same faces, and may be
+    others: the lower end is the lowest of lower ends, the upper end the lowest of upper ends at a level that all pairs keep
+    together (Sidak 1967), at most 1.
 
     References
     ----------
     29 CFR 1607.4 D (the four-fifths rule), where groups below 0.8 are evidence of adverse impact.
     """
     faces = len(decisions.cells)
-    unknown = Estimate(IMPACT_RATIO, ALL_CELLS, math.nan, Interval(math.nan, math.nan), faces)
+    unknown = Estimate(IMPACT_RATIO, decisions.all_cells, math.nan, Interval(math.nan, math.nan), faces)
     if not decisions.sizes.all():
         return unknown
-    with_it, without = (_selected(decisions, cells) for cells in ((0, 2), (1, 3)))
-    if not (with_it.value > 0 or without.value > 0):
-        return unknown
-    lower, higher = (with_it, without) if with_it.value <= without.value else (without, with_it)
-    ratio, other = ratio_of(lower, higher), ratio_of(higher, lower)
-    # Which group is selected less is seen in the same faces: where it may be the other, so may the ratio be the other's.
-    low = float(min(ratio.low, other.low) if ratio.high > 1 else ratio.low)
-    return Estimate(
-        IMPACT_RATIO, ALL_CELLS, float(ratio.value), Interval(max(0.0, low), min(1.0, float(ratio.high))), faces
+    plain, surer = (
+        [_selected(decisions, decisions.cells_of(group), level) for group in range(decisions.groups)]
+        for level in (LEVEL, level_of_pairs(decisions.groups))
     )
+    rates = [float(each.value) for each in plain]
+    if not max(rates) > 0:
+        return unknown
+    low = min(float(ratio_of(*pair).low) for pair in permutations(plain, 2) if pair[1].value > 0)
+    high = min(float(ratio_of(*pair).high) for pair in permutations(surer, 2) if pair[1].value > 0)
+    interval = Interval(max(0.0, low), min(1.0, high))
+    return Estimate(IMPACT_RATIO, decisions.all_cells, min(rates) / max(rates), interval, faces)
 
 
-def _selected(decisions: Decisions, members: tuple[int, ...]) -> Rates:
+def _selected(decisions: Decisions, members: tuple[int, ...], level: float) -> Rates:
     """Return how often faces of some cells are said to have the target, with an interval that allows for seeds."""
     shares = _shares(members, decisions.sizes)
     rate = float(decisions.yes[:, np.isin(decisions.cells, members)].mean())
-    low, high = contrast_interval(decisions.yes, decisions.cells, shares)
+    low, high = contrast_interval(decisions.yes, decisions.cells, shares, level)
     return Rates(*(np.array(each) for each in (rate, low, high, float(decisions.sizes[list(members)].sum()))))
 
 
 def _fairness(decisions: Decisions) -> dict[str, Estimate]:
     """Return the three differences at once: fairlearn is asked once for all of them."""
-    faces = len(decisions.cells)
+    faces, cells = len(decisions.cells), decisions.all_cells
     if not decisions.sizes.all():
         nan = Interval(math.nan, math.nan)
-        return {name: Estimate(name, ALL_CELLS, math.nan, nan, faces) for name in _DIFFERENCES}
-    values = _differences_by_fairlearn(decisions.yes.mean(axis=0), decisions.cells)
+        return {name: Estimate(name, cells, math.nan, nan, faces) for name in _DIFFERENCES}
+    values = _differences_by_fairlearn(decisions)
     intervals = difference_intervals(decisions)
     return {
-        name: Estimate(name, ALL_CELLS, value, interval, faces)
+        name: Estimate(name, cells, value, interval, faces)
         for name, value, interval in zip(_DIFFERENCES, values, intervals, strict=True)
     }
 
 
 def difference_intervals(decisions: Decisions) -> tuple[Interval, Interval, Interval]:
-    """Return the intervals of the three differences between confounder groups, all cells having faces."""
-    with_it, without = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.0, 1.0, 0.0, 1.0])
-    sizes = decisions.sizes
-    selected = with_it * sizes / (with_it @ sizes) - without * sizes / (without @ sizes)
-    hit, false = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])
-    parity, opportunity, other = (
-        size_of(contrast_interval(decisions.yes, decisions.cells, weights)) for weights in (selected, hit, false)
+    """Return the intervals of the three differences between confounder groups, all cells having faces.
+
+    A difference is the largest of those of all pairs of groups, that of odds the largest of two rates' too. Any of them by itself
+    may lie above the truth, so each low end is one that all of them keep by chance as often as an interval has to (Sidak 1967).
+    """
+    pairs = list(combinations(range(decisions.groups), 2))
+    selected = [_shares(decisions.cells_of(group), decisions.sizes) for group in range(decisions.groups)]
+    parity = [selected[one] - selected[other] for one, other in pairs]
+    hit, false = (
+        [_single(cells[one], decisions) - _single(cells[other], decisions) for one, other in pairs]
+        for cells in (decisions.target_cells, decisions.other_cells)
     )
-    # Of the larger of two sizes: either by itself may lie above the truth, so each low end is one that both keep by chance
-    # as often as an interval has to.
-    surer = (size_of(contrast_interval(decisions.yes, decisions.cells, each, LEVEL**0.5)) for each in (hit, false))
-    return parity, opportunity, Interval(max(each.low for each in surer), max(opportunity.high, other.high))
+    return _largest(decisions, parity), _largest(decisions, hit), _largest(decisions, [*hit, *false])
 
 
-def _differences_by_fairlearn(predicted: NDArray[np.float64], cells: NDArray[np.int64]) -> tuple[float, float, float]:
+def _largest(decisions: Decisions, contrasts: Sequence[NDArray[np.float64]]) -> Interval:
+    """Return the interval of the largest size of differences in the rate of "yes", which these weights of the cells make."""
+    surely = LEVEL ** (1 / len(contrasts))
+    plain, surer = (
+        [size_of(contrast_interval(decisions.yes, decisions.cells, weights, level)) for weights in contrasts]
+        for level in (LEVEL, surely)
+    )
+    return Interval(max(each.low for each in surer), max(each.high for each in plain))
+
+
+def _single(cell: int, decisions: Decisions) -> NDArray[np.float64]:
+    return np.isin(decisions.all_cells, cell).astype(np.float64)
+
+
+def _differences_by_fairlearn(decisions: Decisions) -> tuple[float, float, float]:
     from fairlearn.metrics import (  # brings scikit-learn, which takes seconds
         MetricFrame,
         false_positive_rate,
@@ -235,14 +267,15 @@ def _differences_by_fairlearn(predicted: NDArray[np.float64], cells: NDArray[np.
 
     # The metrics are ratios of counts, so each cell is one "yes" and one "no", with its faces as weights: a face that
     # says "yes" with a probability counts for that much, and for the rest among the "no".
-    yes = np.bincount(cells, weights=predicted, minlength=len(ALL_CELLS))
-    weights = np.concatenate([yes, np.bincount(cells, minlength=len(ALL_CELLS)) - yes])
+    cells, count = decisions.all_cells, len(decisions.all_cells)
+    yes = np.bincount(decisions.cells, weights=decisions.yes.mean(axis=0), minlength=count)
+    weights = np.concatenate([yes, decisions.sizes - yes])
     metrics = {"selected": selection_rate, "hit": true_positive_rate, "false": false_positive_rate}
     frame = MetricFrame(
         metrics=metrics,
-        y_true=np.isin(ALL_CELLS * 2, TARGET_CELLS),
-        y_pred=np.repeat([True, False], len(ALL_CELLS)),
-        sensitive_features=np.array(ALL_CELLS * 2) % 2 == 0,
+        y_true=np.isin(cells * 2, decisions.target_cells),
+        y_pred=np.repeat([True, False], count),
+        sensitive_features=np.array(cells * 2) % decisions.groups,
         sample_params={name: {"sample_weight": weights} for name in metrics},
     )
     difference = frame.difference()
@@ -250,11 +283,12 @@ def _differences_by_fairlearn(predicted: NDArray[np.float64], cells: NDArray[np.
     return selected, hit, max(hit, false)
 
 
-def _groups() -> Iterator[tuple[int, ...]]:
-    yield ALL_CELLS
-    yield TARGET_CELLS
-    yield OTHER_CELLS
-    for cell in ALL_CELLS:
+def _parts(decisions: Decisions) -> Iterator[tuple[int, ...]]:
+    """Give all cells, those of either target group, and each."""
+    yield decisions.all_cells
+    yield decisions.target_cells
+    yield decisions.other_cells
+    for cell in decisions.all_cells:
         yield (cell,)
 
 
@@ -266,19 +300,20 @@ def _accuracy(decisions: Decisions, members: tuple[int, ...]) -> Estimate:
 
 
 def gap_weights(weights: _Weights) -> NDArray[np.float64]:
-    """Return what each cell counts in the gap, for cells of these weights: other minus target."""
-    difference: NDArray[np.float64] = _shares(OTHER_CELLS, weights) - _shares(TARGET_CELLS, weights)
+    """Return what each cell counts in the gap, for cells of these weights (C,): other minus target."""
+    groups = len(weights) // 2
+    difference: NDArray[np.float64] = _shares(other_cells(groups), weights) - _shares(target_cells(groups), weights)
     return difference
 
 
 def _shares(members: tuple[int, ...], weights: _Weights) -> NDArray[np.float64]:
-    """Return what each cell counts in a mean over some of them, (4,)."""
-    chosen: NDArray[np.float64] = np.where(np.isin(ALL_CELLS, members), weights, 0).astype(np.float64)
+    """Return what each cell counts in a mean over some of them, (C,)."""
+    chosen: NDArray[np.float64] = np.where(np.isin(np.arange(len(weights)), members), weights, 0).astype(np.float64)
     shares: NDArray[np.float64] = chosen / chosen.sum()
     return shares
 
 
 def _sum_of(rates: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return the weighted sum of the cells' rates (4,), of those that count."""
+    """Return the weighted sum of the cells' rates (C,), of those that count."""
     counted = weights != 0
     return float(rates[counted] @ weights[counted])

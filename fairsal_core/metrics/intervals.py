@@ -20,6 +20,11 @@ class Interval(NamedTuple):
     high: float
 
 
+def level_of_pairs(groups: int) -> float:
+    """Return the level at which as many intervals as so many groups have pairs hold together as one of LEVEL does (Sidak 1967)."""
+    return float(LEVEL ** (2 / (groups * (groups - 1)))) if groups > 1 else LEVEL
+
+
 def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
     """Return Wilson's score interval of a proportion; (nan, nan) for n = 0.
 

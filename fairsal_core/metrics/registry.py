@@ -46,7 +46,7 @@ _SHARE = (0.0, 1.0)
 
 _GAP = Explanation(
     "Gap",
-    "With target Male: women minus men, on a test set with equally many faces in each of the four cells.",
+    "With target Male: women minus men, on a test set with equally many faces in each cell.",
     "The paper evaluates three schemes on treated test faces and one on clean ones; here both are always shown. "
     "The worst cell is named too, since a small gap may hide it.",
 )
@@ -150,17 +150,17 @@ METRICS = Registry(
         GroupMetric(
             WORST_CELL,
             "worst cell",
-            "The lowest accuracy of the four cells, and which cell it is.",
+            "The lowest accuracy of the cells, and which cell it is.",
             worst_cell_estimate,
             about="cell",
             better="higher",
             span=_SHARE,
-            criterion=Criterion("Accuracy of every one of the four cells.", 0.6, of_each_cell=ACCURACY),
+            criterion=Criterion("Accuracy of every one of the cells.", 0.6, of_each_cell=ACCURACY),
         ),
         GroupMetric(
             DEMOGRAPHIC_PARITY,
             "demographic parity difference",
-            "By how much faces with and without the confounder differ in how often the target attribute is predicted.",
+            "By how much the groups of the confounder differ in how often the target attribute is predicted.",
             demographic_parity_difference,
             better="lower",
             span=_SHARE,
@@ -171,7 +171,7 @@ METRICS = Registry(
         GroupMetric(
             EQUAL_OPPORTUNITY,
             "equal opportunity difference",
-            "By how much faces with and without the confounder differ in their true positive rates.",
+            "By how much the groups of the confounder differ in their true positive rates.",
             equal_opportunity_difference,
             better="lower",
             span=_SHARE,
@@ -182,7 +182,7 @@ METRICS = Registry(
         GroupMetric(
             EQUALIZED_ODDS,
             "equalized odds difference",
-            "The larger of the differences in true and in false positive rates of faces with and without the confounder.",
+            "The larger of the differences in true and in false positive rates between the groups of the confounder.",
             equalized_odds_difference,
             change=odds_change,
             better="lower",
@@ -196,15 +196,16 @@ METRICS = Registry(
         GroupMetric(
             IMPACT_RATIO,
             "impact ratio",
-            "How often the target attribute is predicted for faces with or without the confounder, the rarer over "
-            "the other's.",
+            "How often the target attribute is predicted in the confounder's group where it is rarest, over where it is commonest.",
             impact_ratio,
             better="higher",
             span=_SHARE,
             latex=r"\mathrm{IR} = \min\left(\frac{\Pr[\hat y \mid a]}{\Pr[\hat y \mid \bar a]}, "
             r"\frac{\Pr[\hat y \mid \bar a]}{\Pr[\hat y \mid a]}\right)",
             source="29 CFR 1607.4 D, the four-fifths rule",
-            criterion=Criterion("Selection rate of the less selected group over the other's; four fifths by the rule."),
+            criterion=Criterion(
+                "Selection rate of the least selected group over that of the most selected; four fifths by the rule."
+            ),
         ),
         SaliencyMetric(
             "rrf",

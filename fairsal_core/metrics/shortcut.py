@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fairsal_core.metrics.decisions import ALL_CELLS, Decisions, Estimate
+from fairsal_core.metrics.decisions import ALL_CELLS, TWO, Decisions, Estimate, all_cells
 from fairsal_core.metrics.groups import WORST_CELL, shortcut_gap, worst_cell_estimate
 from fairsal_core.metrics.intervals import Hits, Interval
 from fairsal_core.metrics.mover import change_interval, contrast_interval, difference_of_sizes
@@ -56,14 +56,14 @@ def shortcut_change(before: Hits, after: Hits, cells: NDArray[np.int64], conflic
     return second._replace(value=second.value - first.value, interval=interval)
 
 
-def worst_cell_change(before: Hits, after: Hits, cells: NDArray[np.int64]) -> Estimate:
-    """Return by how much the lowest accuracy of a cell rose, after minus before; parameters as for `shortcut_change`.
+def worst_cell_change(before: Hits, after: Hits, cells: NDArray[np.int64], groups: int = TWO) -> Estimate:
+    """Return by how much the lowest accuracy of a cell rose, after minus before; parameters as for `change_estimates`.
 
     Where the worst cell stays the same, the faces pair the two. Else their intervals are put together as if nothing did.
     """
-    first, second = (worst_cell_estimate(Decisions(hits, cells)) for hits in (before, after))
+    first, second = (worst_cell_estimate(Decisions(hits, cells, groups)) for hits in (before, after))
     if first.cells == second.cells:
-        weights = np.isin(ALL_CELLS, first.cells).astype(float)
+        weights = np.isin(all_cells(groups), first.cells).astype(float)
         interval = change_interval(before, after, cells, weights)
     else:
         interval = difference_of_sizes(first.value, first.interval, second.value, second.interval)

@@ -138,7 +138,7 @@ def judge(results: pd.DataFrame, acceptance: Acceptance, attention: pd.DataFrame
 
     Notes
     -----
-    The worst cell passes only if all four cells do, and fails if one does: the cell that looks worst need not be the
+    The worst cell passes only if all cells do, and fails if one does: the cell that looks worst need not be the
     one that is. No verdict rests on a cell of fewer than ten faces, and a classifier that says the same of every face
     passes nothing.
     """
@@ -236,7 +236,7 @@ def _interval_of(metric: Metric, row: Mapping[Any, Any]) -> Interval:
 
 
 def _judged_rows(metric: Metric, results: pd.DataFrame, attention: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the rows that keep a limit or do not: one, or those of the four cells."""
+    """Return the rows that keep a limit or do not: one, or those of the cells."""
     if isinstance(metric, SaliencyMetric):
         if attention is None or attention.empty:
             return pd.DataFrame()

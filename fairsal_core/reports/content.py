@@ -13,7 +13,16 @@ from markupsafe import Markup
 from fairsal_core.classifiers import ClassifierTraining
 from fairsal_core.drawing import DEMO, demo_folder
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS, CellCounts, FaceDataset, audit_sentence, cell_name, group_name, kept_audit
+from fairsal_core.faces import (
+    Cell,
+    FaceDataset,
+    audit_sentence,
+    cell_name,
+    counts_kept,
+    counts_table,
+    group_name,
+    kept_audit,
+)
 from fairsal_core.files import safe_name
 from fairsal_core.hashing import file_digest
 from fairsal_core.pictures import colour_map, data_url, photo_url
@@ -279,14 +288,13 @@ def _audit_of_run(run: Path) -> str:
 
 
 def subset_table(filed: Filed) -> pd.DataFrame:
-    """Return the four cells: available for training, used by each variant, and in the test set."""
-    names = [cell_name(filed.config.target, filed.config.confounder, cell) for cell in CELLS]
+    """Return the cells: available for training, used by each variant, and in the test set."""
     columns = {"available in the train split": filed.subsets["available"], **filed.subsets["train"]}
     columns["test set"] = filed.subsets["test"]
-    counts = {title: CellCounts.model_validate(values) for title, values in columns.items()}
-    table = pd.DataFrame({title: [values[cell] for cell in CELLS] for title, values in counts.items()}, index=names)
+    counts = {title: counts_kept(values) for title, values in columns.items()}
+    table = counts_table(counts, filed.config.target, filed.config.confounder)
     table.loc["all"] = table.sum()
-    return table.rename_axis("cell").reset_index()
+    return table.reset_index()
 
 
 def changes(filed: Filed) -> pd.DataFrame:
@@ -309,7 +317,9 @@ def charts(filed: Filed) -> list[dict[str, Any]]:
     pooled = accuracy_and_gap(over_all_seeds(filed.results))
     clean = pooled[pooled["evaluation"] == CLEAN]
     gap = gap_name(filed.config.target)
-    cells = [cell_name(filed.config.target, filed.config.confounder, cell) for cell in CELLS]
+    cells = [
+        cell_name(filed.config.target, filed.config.confounder, cell) for cell in counts_kept(filed.subsets["test"])
+    ]
     figures = [
         *((f"Accuracy of {group}", _points(pooled, group), 0.0) for group in filed.groups),
         (f"Gap in accuracy: {gap}", _points(pooled, gap), -1.0),
@@ -400,7 +410,8 @@ def changed_faces(filed: Filed, faces: FaceDataset) -> list[dict[str, Any]]:
 
 
 def _face(filed: Filed, name: str, row: pd.Series, url: str) -> dict[str, Any]:
-    cell = next(cell for cell in CELLS if cell == (bool(row["target"]), bool(row["confounder"])))
+    group = row["confounder"] if isinstance(row["confounder"], str) else bool(row["confounder"])
+    cell = Cell(bool(row["target"]), group)
     return {
         "name": name,
         "url": url,

@@ -1,6 +1,6 @@
 """From predictions to the table of results: every number of every variant, clean and treated, with its interval."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,21 +9,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS, cell_name, group_name
+from fairsal_core.faces import Cell, Group, cell_name, cells_of, group_name, groups_of_column
 from fairsal_core.metrics import (
     ACCURACY,
-    ALL_CELLS,
     GAP,
     METRICS,
-    OTHER_CELLS,
-    TARGET_CELLS,
     Decisions,
     Estimate,
     GroupMetric,
     Hits,
-    cell_numbers,
     in_population,
     metrics_of,
+    numbered,
+    other_cells,
+    target_cells,
 )
 from fairsal_core.results.checking import Kind, check_columns
 from fairsal_core.runs import RunFiles, is_there, read_table
@@ -37,7 +36,8 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("variant", "evaluation", "treated_by", "metric", "group", "face"), "text"),
     **dict.fromkeys(("value", "low", "high", "score"), "number"),
     **dict.fromkeys(("seed", "n"), "whole number"),
-    **dict.fromkeys(("target", "confounder"), "flag"),
+    "target": "flag",
+    "confounder": "group",
 }
 
 
@@ -48,8 +48,8 @@ def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd
     ----------
     predictions : DataFrame
         One row per variant, seed, evaluation and test face: `variant`, `seed`, `evaluation` ("clean" or "treated"),
-        `treated_by` (a general scheme, or ""), `face`, `target` (bool), `confounder` (bool), `score` (0 to 1);
-        and perhaps `decision`, see `positive`.
+        `treated_by` (a general scheme, or ""), `face`, `target` (bool), `confounder` (bool, or which of several values, as
+        categories), `score` (0 to 1); and perhaps `decision`, see `positive`.
     target, confounder : str
         Attribute names, for naming the groups.
 
@@ -59,15 +59,15 @@ def results_table(predictions: pd.DataFrame, target: str, confounder: str) -> pd
         Columns `RESULT_COLUMNS`, one row an estimate of every group metric in METRICS. `seed` is missing where all seeds are
         taken together, `low` and `high` are the 95% interval, `n` counts test faces. For the metric "accuracy", `group` is
         "all", a target group such as "men", or a cell such as "men with Blond_Hair"; for "gap" it is, for example,
-        "women - men"; for "worst_cell" the cell; for the fairness differences between faces with and without the
-        confounder, "all".
+        "women - men"; for "worst_cell" the cell; for the fairness differences between groups of the confounder, "all".
     """
     rows: list[dict[str, Any]] = []
     for about, part in by_evaluation(predictions):
-        correct, cells, seeds = judged(part)
-        for index, seed in enumerate(seeds):
-            rows += [{**about, "seed": seed, **row} for row in _rows(correct[[index]], cells, target, confounder)]
-        rows += [{**about, "seed": pd.NA, **row} for row in _rows(correct, cells, target, confounder)]
+        said = answers(part)
+        for index, seed in enumerate(said.seeds):
+            one = said._replace(yes=said.yes[[index]], seeds=[seed])
+            rows += [{**about, "seed": seed, **row} for row in _rows(one, target, confounder)]
+        rows += [{**about, "seed": pd.NA, **row} for row in _rows(said, target, confounder)]
     return _as_results(rows)
 
 
@@ -81,7 +81,7 @@ def natural_table(predictions: pd.DataFrame, target: str, cells: pd.Series, prev
     target : str
         What they predict, for naming the groups.
     cells : Series
-        Which cell each face is in, by face: see `four_cells`. The faces of a cell have the target, or none of them does.
+        Which cell each face is in, by face: see `cells_by_face`. The faces of a cell have the target, or none of them does.
     prevalence : Series
         How common each cell is, by cell; one that is not named is not there.
 
@@ -107,11 +107,12 @@ def natural_table(predictions: pd.DataFrame, target: str, cells: pd.Series, prev
     return _as_results(rows)
 
 
-def four_cells(predictions: pd.DataFrame, target: str, confounder: str) -> pd.Series:
-    """Return which of the four cells each face of predictions is in, by face: what it is called."""
+def cells_by_face(predictions: pd.DataFrame, target: str, confounder: str) -> pd.Series:
+    """Return which cell each face of predictions is in, by face: what it is called."""
     faces = predictions.drop_duplicates("face").set_index("face")
-    numbers = cell_numbers(faces["target"].to_numpy(dtype=bool), faces["confounder"].to_numpy(dtype=bool))
-    names = np.array([cell_name(target, confounder, cell) for cell in CELLS])
+    group, groups = groups_of_column(faces["confounder"])
+    numbers = numbered(faces["target"].to_numpy(dtype=bool), group, len(groups))
+    names = np.array([cell_name(target, confounder, cell) for cell in cells_of(groups)])
     return pd.Series(names[numbers], index=faces.index, name="cell")
 
 
@@ -221,13 +222,14 @@ def positive(predictions: pd.DataFrame) -> pd.Series:
 class Answers(NamedTuple):
     """What the classifiers of a variant, one for each seed, said of the same faces under one evaluation.
 
-    `yes` (S, N) is what each says of each face, bool, or how probably where decisions are drawn; `target` and `confounder` (N,)
-    are what the face has.
+    `yes` (S, N) is what each says of each face, bool, or how probably where decisions are drawn; `target` (N,) is whether the face
+    has it, `group` (N,) which of the `groups` of the confounder it is of.
     """
 
     yes: Hits
     target: NDArray[np.bool_]
-    confounder: NDArray[np.bool_]
+    group: NDArray[np.int64]
+    groups: tuple[Group, ...]
     faces: pd.Index
     seeds: list[int]
 
@@ -240,7 +242,12 @@ class Answers(NamedTuple):
     @property
     def cells(self) -> NDArray[np.int64]:
         """The cell of each face, (N,)."""
-        return cell_numbers(self.target, self.confounder)
+        return numbered(self.target, self.group, len(self.groups))
+
+    @property
+    def decisions(self) -> Decisions:
+        """What group metrics are computed from."""
+        return Decisions(self.correct, self.cells, len(self.groups))
 
 
 def answers(part: pd.DataFrame) -> Answers:
@@ -260,7 +267,7 @@ def answers(part: pd.DataFrame) -> Answers:
     return Answers(
         yes.astype(bool) if certain else yes,
         faces["target"].to_numpy(dtype=bool),
-        faces["confounder"].to_numpy(dtype=bool),
+        *groups_of_column(faces["confounder"]),
         by_seed.index,
         [int(seed) for seed in by_seed.columns],
     )
@@ -272,15 +279,11 @@ def judged(part: pd.DataFrame) -> tuple[Hits, NDArray[np.int64], list[int]]:
     return said.correct, said.cells, said.seeds
 
 
-def _rows(correct: Hits, cells: NDArray[np.int64], target: str, confounder: str) -> Iterator[dict[str, Any]]:
-    decisions = Decisions(correct, cells)
-    estimates = [estimate for metric in metrics_of(GroupMetric) for estimate in metric.estimates(decisions)]
-    return _as_rows(estimates, target, confounder)
-
-
-def _as_rows(estimates: Iterable[Estimate], target: str, confounder: str) -> Iterator[dict[str, Any]]:
-    for estimate in estimates:
-        yield _as_row(estimate, group_of(estimate, target, confounder))
+def _rows(said: Answers, target: str, confounder: str) -> Iterator[dict[str, Any]]:
+    decisions = said.decisions
+    for metric in metrics_of(GroupMetric):
+        for estimate in metric.estimates(decisions):
+            yield _as_row(estimate, group_of(estimate, target, confounder, said.groups))
 
 
 def _as_row(estimate: Estimate, group: str) -> dict[str, Any]:
@@ -294,13 +297,14 @@ def _as_row(estimate: Estimate, group: str) -> dict[str, Any]:
     }
 
 
-def group_of(estimate: Estimate, target: str, confounder: str) -> str:
-    """Return what to call the faces that an estimate is about, e.g. "all" or "men with Blond_Hair"."""
+def group_of(estimate: Estimate, target: str, confounder: str, groups: Sequence[Group]) -> str:
+    """Return what to call the faces that an estimate is about, e.g. "all" or "men with Blond_Hair", for these groups."""
     metric = METRICS.get(estimate.metric)
     if isinstance(metric, GroupMetric) and metric.about == "targets":
         return gap_name(target)
-    if estimate.cells == ALL_CELLS:
+    cells: tuple[Cell, ...] = cells_of(groups)
+    if len(estimate.cells) == len(cells):
         return "all"
-    if estimate.cells in (TARGET_CELLS, OTHER_CELLS):
-        return group_name(target, estimate.cells == TARGET_CELLS)
-    return " and ".join(cell_name(target, confounder, CELLS[cell]) for cell in estimate.cells)
+    if estimate.cells in (target_cells(len(groups)), other_cells(len(groups))):
+        return group_name(target, cells[estimate.cells[0]].target)
+    return " and ".join(cell_name(target, confounder, cells[cell]) for cell in estimate.cells)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS, AnyRoi, cell_name, group_name
+from fairsal_core.faces import AnyRoi, cell_name, cells_of, group_name, groups_of_column
 from fairsal_core.files import safe_name
 from fairsal_core.metrics import SaliencyMetric, SaliencyTest, magnitude, metrics_of, one_sided_test, summarise
 from fairsal_core.results.checking import Kind, check_columns, check_explainer, check_maps
@@ -45,7 +45,7 @@ _FACE_KINDS: dict[str, Kind] = {
     "face": "text",
     "seed": "whole number",
     "target": "flag",
-    "confounder": "flag",
+    "confounder": "group",
     "peak": "number",
 }
 _SIDE = 128
@@ -127,9 +127,15 @@ class Attention:
         return peaks
 
     def means(self, variant: str) -> NDArray[np.float32]:
-        """Return the mean signed map of each of the four cells, (4, H, W), over all explained faces and seeds."""
-        means: NDArray[np.float32] = self._read("means", variant, (len(CELLS), _SIDE, _SIDE))
+        """Return the mean signed map of each cell, (C, H, W), over all explained faces and seeds."""
+        means: NDArray[np.float32] = self._read("means", variant, (self.cells, _SIDE, _SIDE))
         return means
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are."""
+        _, groups = groups_of_column(self.values["confounder"])
+        return len(cells_of(groups))
 
     def _read(self, kind: str, variant: str, shape: tuple[int, ...]) -> NDArray[Any]:
         path = self.folder / kind / f"{safe_name(variant)}.npy"
@@ -197,7 +203,7 @@ def check_attention(attention: Attention) -> None:
     check_columns(f"The values of faces in {folder}", attention.values, _FACE_KINDS)
     if about["roi_used"]:
         checked_settings(RoiChoice, about["roi_used"])
-    if len(attention.faces) < len(CELLS):
+    if len(attention.faces) < attention.cells:
         raise FairsalError(f"{folder} keeps no maps of a face of each subgroup.")
     if any(len(attention.peaks(variant)) != len(attention.faces) for variant in about["variants"]):
         raise FairsalError(f"{folder} does not hold the values of every face under every variant.")
@@ -268,7 +274,7 @@ def attention_table(
         seeds = list(dict.fromkeys(part["seed"]))
         by_metric = {name: part.pivot(index="face", columns="seed", values=name).to_numpy(float).T for name in metrics}
         faces = part.drop_duplicates("face").sort_values("face")  # pivot sorts too
-        groups = _groups(faces["target"].to_numpy(bool), faces["confounder"].to_numpy(bool), target, confounder)
+        groups = _groups(faces, target, confounder)
         for chosen, seed in [*(([row], seed) for row, seed in enumerate(seeds)), (list(range(len(seeds))), pd.NA)]:
             about = {"explainer": explainer, "roi": named, "variant": variant, "seed": seed}
             for group, members in groups.items():
@@ -314,13 +320,12 @@ def _mean_over_seeds(values: Values) -> Values:
     return mean
 
 
-def _groups(
-    targets: NDArray[np.bool_], confounders: NDArray[np.bool_], target: str, confounder: str
-) -> dict[str, NDArray[np.bool_]]:
+def _groups(faces: pd.DataFrame, target: str, confounder: str) -> dict[str, NDArray[np.bool_]]:
+    targets, (of, kinds) = faces["target"].to_numpy(bool), groups_of_column(faces["confounder"])
     groups = {"all": np.ones(len(targets), dtype=bool)}
     groups |= {group_name(target, value): targets == value for value in (True, False)}
-    for cell in CELLS:
-        groups[cell_name(target, confounder, cell)] = (targets == cell.target) & (confounders == cell.confounder)
+    for cell in cells_of(kinds):
+        groups[cell_name(target, confounder, cell)] = (targets == cell.target) & (of == kinds.index(cell.confounder))
     return groups
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.metrics import Hits, change_estimates
+from fairsal_core.metrics import change_estimates
 from fairsal_core.results.accuracy import EVALUATION_KEYS, THRESHOLD, Answers, answers, by_evaluation, group_of
 
 CHANGE_COLUMNS = ("metric", "group", "change", "change_low", "change_high", "n", "seeds")
@@ -33,38 +32,29 @@ def changes_table(before: pd.DataFrame, after: pd.DataFrame, target: str, confou
     FairsalError
         If the two were not judged on the same faces, or share no seed.
     """
-    right_before, right_after, cells, seeds = paired(before, after)
+    first, second = paired_answers(before, after)
     rows = [
         (
             estimate.metric,
-            group_of(estimate, target, confounder),
+            group_of(estimate, target, confounder, first.groups),
             estimate.value,
             estimate.interval.low,
             estimate.interval.high,
             estimate.n,
-            len(seeds),
+            len(first.seeds),
         )
-        for estimate in change_estimates(right_before, right_after, cells)
+        for estimate in change_estimates(first.correct, second.correct, first.cells, len(first.groups))
     ]
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
 
 
-def paired(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Hits, Hits, NDArray[np.int64], list[int]]:
-    """Return what each was right about, (S, N), the cells of the faces (N,), and the seeds that both have.
-
-    Parameters and errors as for `changes_table`.
-    """
-    first, second = paired_answers(before, after)
-    return first.correct, second.correct, first.cells, first.seeds
-
-
 def paired_answers(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Answers, Answers]:
-    """Return what both say, by the seeds that both have; parameters and errors as for `changes_table`."""
+    """Return what both say of the same faces, by the seeds that both have; parameters and errors as for `changes_table`."""
     seeds = sorted(set(before["seed"]) & set(after["seed"]))
     if not seeds:
         raise FairsalError("The two variants share no seed, so their difference cannot be paired.")
     first, second = (answers(part[part["seed"].isin(seeds)]) for part in (before, after))
-    if not first.faces.equals(second.faces):
+    if not first.faces.equals(second.faces) or first.groups != second.groups:
         raise FairsalError("The two variants were judged on different test faces.")
     return first, second
 
@@ -112,10 +102,10 @@ def face_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index `face`; `target`, `confounder` (bool), `before`, `after` (scores, 0 to 1), `right_before`, `right_after` and
-        `changed` (bool), those whose score moved most first.
+        Index `face`; `target` (bool), `confounder` (bool, or a value), `before`, `after` (scores, 0 to 1), `right_before`,
+        `right_after` and `changed` (bool), those whose score moved most first.
     """
-    labels = after.drop_duplicates("face").set_index("face")[["target", "confounder"]].astype(bool)
+    labels = after.drop_duplicates("face").set_index("face")[["target", "confounder"]].astype({"target": bool})
     scores = pd.concat(
         {"before": before.groupby("face")["score"].mean(), "after": after.groupby("face")["score"].mean()}, axis=1
     )

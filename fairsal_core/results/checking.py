@@ -1,18 +1,27 @@
 """Whether tables and settings that come out of a run's directory are what a run leaves: the directory may be anyone's."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS, CellCounts, cell_name, group_name
+from fairsal_core.faces import CellCounts, Counts, cell_name, cells_of, counts_kept, group_name, groups_of_column
 from fairsal_core.metrics import ACCURACY, GAP
 
-Kind = Literal["text", "number", "whole number", "flag"]
+Kind = Literal["text", "number", "whole number", "flag", "group"]
 _ROWS = ["variant", "evaluation", "treated_by"]
+_MOST_GROUPS = 200
+
+
+def _of_cells(kept: dict[str, Any]) -> dict[str, Any]:
+    counts_kept(kept)
+    return kept
+
+
+_Kept = Annotated[dict[str, Any], AfterValidator(_of_cells)]  # counts as files keep them
 
 
 class Comparable(BaseModel):
@@ -31,11 +40,12 @@ class Subsets(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    phi: float = Field(ge=-1, le=1)  # of the training subset; of an audit, of the faces that are judged on
-    available: CellCounts
+    # Of the training subset; of an audit, of the faces that are judged on. None where the protected attribute has several values.
+    phi: float | None = Field(ge=-1, le=1)
+    available: _Kept
     train: Mapping[str, CellCounts]
-    test: CellCounts
-    test_available: CellCounts | None = None
+    test: _Kept
+    test_available: _Kept | None = None
 
 
 class Sanity(BaseModel):
@@ -118,6 +128,8 @@ def _is(column: pd.Series, kind: Kind) -> bool:
         return not column.isna().any() and pd.api.types.infer_dtype(values, skipna=False) in ("string", "empty")
     if kind == "flag":
         return pd.api.types.is_bool_dtype(column) and not column.isna().any()
+    if kind == "group":
+        return _is(column, "flag") or (_is(column, "text") and column.nunique() <= _MOST_GROUPS)
     if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
         return False
     numbers = column.to_numpy(dtype=float, na_value=np.nan)
@@ -126,7 +138,7 @@ def _is(column: pd.Series, kind: Kind) -> bool:
     return kind == "number" or bool((np.mod(numbers[~np.isnan(numbers)], 1) == 0).all())
 
 
-def check_results(run: str, results: pd.DataFrame, target: str, confounder: str) -> None:
+def check_results(run: str, results: pd.DataFrame, target: str, confounder: str, tested: Counts) -> None:
     """Raise FairsalError if results lack a number that every variant has, or have one twice.
 
     Parameters
@@ -137,6 +149,8 @@ def check_results(run: str, results: pd.DataFrame, target: str, confounder: str)
         As from `read_results`.
     target, confounder : str
         Attribute names, which name the groups.
+    tested : mapping
+        The test faces of each cell.
     """
     what = f"The results of run {run}"
     pooled = results[results["seed"].isna() & results["metric"].isin((ACCURACY, GAP))]
@@ -149,7 +163,7 @@ def check_results(run: str, results: pd.DataFrame, target: str, confounder: str)
     if pooled["n"].isna().any():
         raise FairsalError(f"{what} do not say of how many faces they are.")
     groups = ["all", *(group_name(target, value) for value in (True, False))]
-    groups += [cell_name(target, confounder, cell) for cell in CELLS]
+    groups += [cell_name(target, confounder, cell) for cell in tested]
     needed = {*((ACCURACY, group) for group in groups), (GAP, f"{groups[2]} - {groups[1]}")}
     for keys, part in pooled.groupby(_ROWS, sort=False, observed=True):
         lacking = sorted(needed - set(zip(part["metric"], part["group"], strict=True)))
@@ -157,16 +171,17 @@ def check_results(run: str, results: pd.DataFrame, target: str, confounder: str)
             raise FairsalError(f"{what} lack the {lacking[0][0]} of '{lacking[0][1]}' for {keys[0]}, {keys[1]}.")
 
 
-def check_predictions(run: str, predictions: pd.DataFrame) -> None:
-    """Raise FairsalError if predictions are not of all four cells, each face once for each seed."""
+def check_predictions(run: str, predictions: pd.DataFrame, tested: Counts) -> None:
+    """Raise FairsalError if predictions are not of all cells that were `tested`, each face once for each seed."""
     what = f"The predictions of run {run}"
     if predictions.empty:
         raise FairsalError(f"{what} are of no face.")
     if predictions.duplicated([*_ROWS, "seed", "face"]).any():
         raise FairsalError(f"{what} hold a face twice.")
     cells = predictions.drop_duplicates([*_ROWS, "target", "confounder"]).groupby(_ROWS, observed=True).size()
-    if (cells != len(CELLS)).any():
-        raise FairsalError(f"{what} are not of all four cells.")
+    _, groups = groups_of_column(predictions["confounder"])
+    if (cells != len(tested)).any() or set(cells_of(groups)) != set(tested):
+        raise FairsalError(f"{what} are not of all cells, with the target and without.")
     faces = predictions.groupby([*_ROWS, "seed"], observed=True).size().groupby(_ROWS, observed=True)
     if (faces.nunique() > 1).any():
         raise FairsalError(f"{what} are incomplete: not every seed has judged every test face.")

@@ -17,7 +17,7 @@ from fairsal_core.results.accuracy import (
     EVALUATION_KEYS,
     TREATED,
     by_evaluation,
-    four_cells,
+    cells_by_face,
     gap_name,
     natural_table,
     read_predictions,
@@ -155,7 +155,7 @@ def _key(choice: SchemeChoice, evaluation: str) -> tuple[str, str, str]:
 
 
 def _numbers(config: ExperimentConfig, predictions: pd.DataFrame) -> _Numbers:
-    cells = four_cells(predictions, config.target, config.confounder)
+    cells = cells_by_face(predictions, config.target, config.confounder)
     table = natural_table(predictions, config.target, cells, pd.Series(1, index=cells.unique()))
     keyed: dict[Any, Any] = table.set_index([*EVALUATION_KEYS, "group"])[["value", "low", "high", "n"]].to_dict("index")
     return keyed

@@ -1,6 +1,6 @@
 """The answer first: a reference and a candidate in four numbers, what changed, and whether that is more than noise."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,15 +8,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS, cell_name
+from fairsal_core.faces import Group, cell_name, cells_of
 from fairsal_core.metrics import (
     ACCURACY,
+    EQUALIZED_ODDS,
     SHORTCUT_GAP,
     WORST_CELL,
-    Decisions,
     Estimate,
     change_estimates,
     conflicting_cells,
+    equalized_odds_difference,
+    odds_change,
     shortcut_change,
     shortcut_estimate,
     subgroup_estimates,
@@ -24,9 +26,9 @@ from fairsal_core.metrics import (
     worst_cell,
     worst_cell_change,
 )
-from fairsal_core.results.accuracy import judged
+from fairsal_core.results.accuracy import Answers, answers
 from fairsal_core.results.cautions import FEWEST, FEWEST_SEEDS
-from fairsal_core.results.changes import paired
+from fairsal_core.results.changes import paired_answers
 
 BEYOND_NOISE, CANNOT_SAY, TOO_FEW_SEEDS = "beyond noise", "cannot say", "too few seeds"
 ATTENTION = "attention"
@@ -76,9 +78,12 @@ class Compared(NamedTuple):
 
 
 def compare_variants(
-    before: pd.DataFrame, after: pd.DataFrame, target: str, confounder: str, phi: float
+    before: pd.DataFrame, after: pd.DataFrame, target: str, confounder: str, phi: float | None
 ) -> list[Compared]:
     """Return the worst cell, the shortcut gap and the accuracy of a reference and a candidate, and what changed.
+
+    An attribute of several values is no shortcut that leads one way or the other: in the place of the shortcut gap stands the
+    equalized odds difference between its groups.
 
     Parameters
     ----------
@@ -87,31 +92,31 @@ def compare_variants(
         what a deployed classifier shows.
     target, confounder : str
         Attribute names, for naming the groups.
-    phi : float
-        Correlation of the two among the training faces, which says where following the confounder misleads.
+    phi : float, optional
+        Correlation of the two among the training faces, which says where following the confounder misleads; None for an attribute
+        of several values.
     """
-    conflicting = conflicting_cells(phi)
+    leaning = _odds if phi is None else _shortcut(conflicting_cells(phi))
 
-    def number(estimate: Estimate) -> Number:
-        named = cell_name(target, confounder, CELLS[estimate.cells[0]]) if len(estimate.cells) == 1 else ""
+    def number(estimate: Estimate, groups: Sequence[Group]) -> Number:
+        single = len(estimate.cells) == 1
+        named = cell_name(target, confounder, cells_of(groups)[estimate.cells[0]]) if single else ""
         return Number(estimate.value, *estimate.interval, estimate.n, named)
 
     def three(part: pd.DataFrame) -> list[Number]:
-        correct, cells, _ = judged(part)
-        accuracies = subgroup_estimates(correct, cells)
-        gap = shortcut_estimate(Decisions(correct, cells), conflicting)
-        return [number(one) for one in (worst_cell(accuracies), gap, accuracies[0])]
+        said = answers(part)
+        accuracies = subgroup_estimates(said.correct, said.cells, len(said.groups))
+        found = (worst_cell(accuracies), leaning.estimate(said), accuracies[0])
+        return [number(one, said.groups) for one in found]
 
     changes: Sequence[Number | None] = (None, None, None)
     seeds, fewest = 0, 0
     try:
-        first, second, cells, shared = paired(before, after)
-        seeds, fewest = len(shared), int(np.bincount(cells, minlength=len(CELLS)).min())
-        changes = [
-            number(worst_cell_change(first, second, cells)),
-            number(shortcut_change(first, second, cells, conflicting)),
-            number(change_estimates(first, second, cells)[0]),
-        ]
+        first, second = paired_answers(before, after)
+        seeds, fewest = len(first.seeds), int(first.decisions.sizes.min())
+        both = (first.correct, second.correct, first.cells, len(first.groups))
+        changed = (worst_cell_change(*both), leaning.change(first, second), change_estimates(*both)[0])
+        changes = [number(one, first.groups) for one in changed]
     except FairsalError:  # other seeds or faces: the numbers stand, their difference cannot be paired
         pass
     first_numbers, second_numbers = three(before), three(after)
@@ -123,9 +128,38 @@ def compare_variants(
 
     return [
         asked(0, WORST_CELL, "worst cell", "higher"),
-        asked(1, SHORTCUT_GAP, "shortcut gap", "nearer zero"),
+        asked(1, leaning.question, leaning.title, leaning.better_is),
         asked(2, ACCURACY, "accuracy", "higher"),
     ]
+
+
+class _Leaning(NamedTuple):
+    """How a classifier's leaning on the confounder is measured: alone, and what changed from one to another."""
+
+    question: str
+    title: str
+    better_is: str
+    estimate: Callable[[Answers], Estimate]
+    change: Callable[[Answers, Answers], Estimate]
+
+
+def _shortcut(conflicting: Sequence[int]) -> _Leaning:
+    return _Leaning(
+        SHORTCUT_GAP,
+        "shortcut gap",
+        "nearer zero",
+        lambda said: shortcut_estimate(said.decisions, conflicting),
+        lambda first, second: shortcut_change(first.correct, second.correct, first.cells, conflicting),
+    )
+
+
+_odds = _Leaning(
+    EQUALIZED_ODDS,
+    "equalized odds difference",
+    "lower",
+    lambda said: equalized_odds_difference(said.decisions),
+    lambda first, second: odds_change(first.correct, second.correct, first.cells, len(first.groups)),
+)
 
 
 def compare_attention(before: pd.DataFrame, after: pd.DataFrame, metric: str = "rrf") -> Compared:
@@ -186,22 +220,29 @@ def in_sentences(compared: Sequence[Compared], reference: str, candidate: str, c
     Parameters
     ----------
     compared : sequence of Compared
-        Worst cell, shortcut gap, accuracy, attention, in this order.
+        Worst cell, shortcut gap or equalized odds, accuracy, attention, in this order.
     reference, candidate, confounder : str
         What to call them.
     """
-    worst, shortcut, accuracy, attention = compared
+    worst, leaning, accuracy, attention = compared
     group = worst.candidate.about if worst.candidate else "nobody"
     fails = f"On clean faces, as it would meet them if it were deployed, {candidate} fails {group} most. "
     return [
         fails
         + _told(worst, ("its worst cell fares better than", "its worst cell fares worse than"), f"that of {reference}"),
-        _told(shortcut, (f"{candidate} leans less on", f"{candidate} leans more on"), f"{confounder} than {reference}"),
+        _told(leaning, *_leans(leaning, reference, candidate, confounder)),
         _told(
             accuracy, ("over all faces it is right more", "over all faces it is right less"), f"often than {reference}"
         )
         + f" {_looking(attention)}",
     ]
+
+
+def _leans(leaning: Compared, reference: str, candidate: str, confounder: str) -> tuple[tuple[str, str], str]:
+    if leaning.question == SHORTCUT_GAP:
+        return (f"{candidate} leans less on", f"{candidate} leans more on"), f"{confounder} than {reference}"
+    claims = (f"errors of {candidate} differ less", f"errors of {candidate} differ more")
+    return claims, f"between groups of {confounder} than those of {reference}"
 
 
 def _told(one: Compared, claims: tuple[str, str], rest: str) -> str:

@@ -110,7 +110,8 @@ class Decided:
 
 def labels_in(predictions: pd.DataFrame, confounder: str, name: str) -> FaceDataset:
     """Return the faces of predictions with the one attribute that these tell, the confounder: without any file."""
-    labels = predictions.drop_duplicates("face").set_index("face")["confounder"].astype(bool)
+    labels = predictions.drop_duplicates("face").set_index("face")["confounder"]
+    labels = labels if pd.api.types.is_bool_dtype(labels) else labels.astype("category")
     attributes = labels.rename(confounder).to_frame().set_axis(labels.index.astype(str))
     split = pd.Series("test", index=attributes.index)
     return FaceDataset(name, Path(), Path(), attributes, split)

@@ -74,7 +74,7 @@ def compare_groups(before: Groups, after: Groups, changes: GroupChanges | None) 
     """Return the group that fares worst under a reference and under a candidate, of those that count, and what changed.
 
     Where it is the same group, the faces pair the two. Else their intervals are put together as if nothing did, as for the worst
-    of four cells. Without `changes` nothing is said of a change.
+    cell. Without `changes` nothing is said of a change.
     """
     first, second = (_worst(each) for each in (before, after))
     change = None

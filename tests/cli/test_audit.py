@@ -9,7 +9,7 @@ import pytest
 
 from fairsal_core.cli import main
 from fairsal_core.faces import CELLS, cell_name, load_celeba
-from fairsal_core.results import four_cells, natural_table, over_all_seeds, read_predictions, read_results
+from fairsal_core.results import cells_by_face, natural_table, over_all_seeds, read_predictions, read_results
 from fairsal_core.runs import RunFiles, check_run, load_run, read_content, standing
 from fairsal_core.scan import kept_groups
 from tests.cli.helpers import said
@@ -66,7 +66,7 @@ def test_predictions_become_a_run(
     subsets = read_content(path, RunFiles(path).subsets)
     counts = list(subsets["test_available"].values())
     assert sum(counts) == 240
-    cells = four_cells(predictions, "Male", "Blond_Hair")
+    cells = cells_by_face(predictions, "Male", "Blond_Hair")
     named = [cell_name("Male", "Blond_Hair", cell) for cell in CELLS]
     natural = natural_table(predictions, "Male", cells, pd.Series(counts, index=named))
     assert set(natural["variant"]) == {"good", "shortcut"}

@@ -19,7 +19,7 @@ from fairsal_core.faces import (
     biased_subset,
     cell_members,
     cell_name,
-    cell_table,
+    counts_table,
     feasible_scale,
     group_name,
 )
@@ -226,7 +226,9 @@ def test_balanced_test_with_too_few() -> None:
 
 
 def test_the_cell_table() -> None:
-    table = cell_table(CellCounts(), counts_of(AVAILABLE), "Male", "Blond_Hair")
+    table = counts_table(
+        {"wanted": CellCounts().by_cell, "available": counts_of(AVAILABLE).by_cell}, "Male", "Blond_Hair"
+    )
     assert table["wanted"].tolist() == [0, 3000, 2000, 1000]
     assert table["available"].tolist() == list(AVAILABLE)
     assert table.index[0] == "men with Blond_Hair"

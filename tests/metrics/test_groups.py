@@ -18,15 +18,19 @@ from fairsal_core.metrics import (
     TARGET_CELLS,
     Decisions,
     Estimate,
+    Interval,
     cell_numbers,
+    change_estimates,
     contrast_interval,
     fairness_estimates,
     gap,
+    odds_change,
     shortcut_gap,
     size_of,
     subgroup_estimates,
     wilson,
     worst_cell,
+    worst_cell_change,
 )
 from fairsal_core.metrics.groups import impact_ratio
 from fairsal_core.metrics.proportions import rates_of, ratio_of
@@ -276,3 +280,98 @@ def test_the_impact_ratios_interval_holds() -> None:
         interval = impact_ratio(Decisions((yes == np.isin(cells, TARGET_CELLS))[None, :], cells)).interval
         held += interval.low <= 0.5 / 0.6 <= interval.high
     assert held >= 180
+
+
+# ---- more than two groups
+
+
+def of_three(seeds: int, seed: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Answers about three groups, cells of different size."""
+    generator = np.random.default_rng(seed)
+    cells = np.repeat(np.arange(6), (40, 30, 50, 60, 35, 45))
+    rates = np.array([0.9, 0.6, 0.75, 0.95, 0.8, 0.5])[cells]
+    return generator.random((seeds, len(cells))) < rates, cells
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("name", [DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY, EQUALIZED_ODDS])
+def test_differences_of_three_groups_are_fairlearns(name: str, seeds: int) -> None:
+    correct, cells = of_three(seeds)
+    target, said = cells < 3, (correct == (cells < 3)).ravel()
+    found = by_metric(fairness_estimates(correct, cells, 3))[name]
+    expected = oracles()[name](np.tile(target, seeds), said, sensitive_features=np.tile(cells % 3, seeds))
+    assert found.value == pytest.approx(expected, abs=1e-12)
+    assert found.interval.low <= found.value <= found.interval.high
+
+
+def test_accuracies_of_three_groups_by_hand() -> None:
+    correct, cells = of_three(2)
+    found = by_cells(subgroup_estimates(correct, cells, 3))
+    assert found[tuple(range(6))].value == pytest.approx(correct.mean())
+    assert found[0, 1, 2].value == pytest.approx(correct[:, cells < 3].mean())
+    assert found[3, 4, 5].value == pytest.approx(correct[:, cells >= 3].mean())
+    for cell in range(6):
+        assert found[(cell,)].value == pytest.approx(correct[:, cells == cell].mean())
+        assert found[(cell,)].n == (cells == cell).sum()
+    gap = by_metric(subgroup_estimates(correct, cells, 3))[GAP]
+    assert gap.value == pytest.approx(found[3, 4, 5].value - found[0, 1, 2].value)
+    assert worst_cell(subgroup_estimates(correct, cells, 3)).cells == (5,)
+
+
+def test_the_ends_of_three_groups_are_those_of_their_pairs() -> None:
+    correct, cells = of_three(1)
+    yes = correct == (cells < 3)
+    pairs = ((1, -1, 0), (1, 0, -1), (0, 1, -1))
+
+    def ends(level: float, of: tuple[int, ...]) -> Interval:
+        return size_of(contrast_interval(yes, cells, np.array(of, dtype=float), level))
+
+    found = by_metric(fairness_estimates(correct, cells, 3))
+    hits, false = [(*pair, 0, 0, 0) for pair in pairs], [(0, 0, 0, *pair) for pair in pairs]
+    for name, contrasts in ((EQUAL_OPPORTUNITY, hits), (EQUALIZED_ODDS, [*hits, *false])):
+        surely = 0.95 ** (1 / len(contrasts))
+        low, high = max(ends(surely, each).low for each in contrasts), max(ends(0.95, each).high for each in contrasts)
+        assert found[name].interval == pytest.approx((low, high))
+
+
+def test_the_impact_ratio_of_three_groups_is_the_least_of_all_pairs() -> None:
+    correct, cells = of_three(1)
+    decisions = Decisions(correct, cells, 3)
+    yes = decisions.yes[0]
+    rates = [yes[cells % 3 == group].mean() for group in range(3)]
+    estimate = impact_ratio(decisions)
+    assert estimate.value == pytest.approx(min(rates) / max(rates))
+    assert estimate.interval.low < estimate.value < estimate.interval.high <= 1
+    alike = impact_ratio(Decisions(np.tile(np.arange(60) < 30, 6)[None], np.repeat(np.arange(6), 60), 3))
+    assert (alike.value, alike.interval.high) == (pytest.approx(1.0), 1.0)
+
+
+def test_intervals_of_three_groups_that_are_alike_hold() -> None:
+    """Groups that are treated alike differ by 0, which the interval of the largest of three differences leaves out seldom."""
+    generator = np.random.default_rng(3)
+    cells = np.repeat(np.arange(6), 40)
+    held = 0
+    for _ in range(200):
+        correct = generator.random((1, len(cells))) < 0.8
+        held += all(each.interval.low == 0 for each in fairness_estimates(correct, cells, 3))
+    assert held >= 180
+
+
+def test_changes_of_three_groups_by_hand() -> None:
+    before, cells = of_three(2)
+    after, _ = of_three(2, seed=1)
+    found = change_estimates(before, after, cells, 3)
+    assert [each.cells for each in found] == [
+        tuple(range(6)),
+        (0, 1, 2),
+        (3, 4, 5),
+        *((cell,) for cell in range(6)),
+        tuple(range(6)),
+    ]
+    assert found[3].value == pytest.approx((after - before.astype(float))[:, cells == 0].mean())
+    odds = [by_metric(fairness_estimates(each, cells, 3))[EQUALIZED_ODDS].value for each in (before, after)]
+    assert odds_change(before, after, cells, 3).value == pytest.approx(odds[1] - odds[0])
+    worst = worst_cell_change(before, after, cells, 3)
+    assert worst.value == pytest.approx(
+        worst_cell(subgroup_estimates(after, cells, 3)).value - worst_cell(subgroup_estimates(before, cells, 3)).value
+    )

@@ -64,10 +64,10 @@ def test_group_metrics_are_the_estimates_and_ask_fairlearn_once(correct: Any, mo
         monkeypatch.setattr(module, name, lambda *args, **options: asked.append(name) or real(*args, **options))
 
     counted(groups, "_differences_by_fairlearn")
-    counted(groups, "_groups")
+    counted(groups, "_parts")
     made = Decisions(correct, CELLS)
     assert [one for metric in metrics_of(GroupMetric) for one in metric.estimates(made)] == expected
-    assert sorted(asked) == ["_differences_by_fairlearn", "_groups"]
+    assert sorted(asked) == ["_differences_by_fairlearn", "_parts"]
 
 
 def test_what_is_said_follows_from_what_is_right() -> None:

@@ -81,7 +81,7 @@ def test_it_is_valid_and_whole(make_run: MakeRun, tmp_path: Path) -> None:
 def test_its_numbers_are_those_of_the_parquet(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run()
     written = write_report(run, tmp_path / "out", faces=False)
-    table = tables_of(written.html.read_text())["Accuracy, gap and the four cells, with 95% intervals"]
+    table = tables_of(written.html.read_text())["Accuracy, gap and the cells, with 95% intervals"]
     value = wide_results(read_results(run.path))
     assert len(table) == len(value) == 6
     for group in value.columns[3:]:

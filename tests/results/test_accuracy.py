@@ -12,7 +12,7 @@ from fairsal_core.reports import accuracy_table
 from fairsal_core.results.accuracy import (
     RESULT_COLUMNS,
     accuracy_and_gap,
-    four_cells,
+    cells_by_face,
     gap_name,
     natural_table,
     over_all_seeds,
@@ -162,7 +162,7 @@ def test_names_follow_the_target(predictions: pd.DataFrame) -> None:
 def test_a_natural_population_sees_its_commonest_cells(predictions: pd.DataFrame, results: pd.DataFrame) -> None:
     named = ("men with Blond_Hair", "men without Blond_Hair", "women with Blond_Hair", "women without Blond_Hair")
     prevalence = pd.Series(dict(zip(named, (1, 99, 30, 70), strict=True)))
-    cells = four_cells(predictions, "Male", "Blond_Hair")
+    cells = cells_by_face(predictions, "Male", "Blond_Hair")
     natural = wide_results(natural_table(predictions, "Male", cells, prevalence))
     equal = wide_results(results)
     expected = 0.01 * equal["men with Blond_Hair"] + 0.99 * equal["men without Blond_Hair"]

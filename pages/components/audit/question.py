@@ -60,7 +60,7 @@ def choose_question() -> Question:
     proposed, protected = audit_target(str(demo_folder()) if source == DEMO else source, faces)
     with second:
         target = _choice("What it predicts", choices, "target", proposed)
-    others = [name for name in choices if faces.column_of(name) != faces.column_of(target)]
+    others = [name for name in faces.protectable if faces.column_of(name) != faces.column_of(target)]
     # What a region classifier comes for is audited at once; for others one has to be trained first.
     wishes = (*protected, *(bundled_attributes() if source == DEMO else ()))
     wished = next((name for each in wishes for name in others if name.partition("=")[0] == each), None)
@@ -70,7 +70,7 @@ def choose_question() -> Question:
             others,
             "protected",
             wished,
-            help="What it should not depend on. Classes are one against the rest.",
+            help="What it should not depend on: with it and without, one class against the rest, or all of an attribute's classes.",
         )
     with fourth:
         split = _choice(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import Understood, understand
-from fairsal_core.faces import CELLS, CellCounts, FaceDataset, cell_name
+from fairsal_core.faces import FaceDataset, counts_table
 from fairsal_core.pictures import portrait
 from fairsal_core.settings import AuditConfig
 from pages.components.audit.question import Question
@@ -58,10 +58,8 @@ def columns_table(found: Understood) -> pd.DataFrame:
 
 def _counts(question: Question, found: Understood) -> None:
     told = {"judged on, in equal cells": found.test, "as common as they are": found.natural}
-    counts = {title: CellCounts.model_validate(values) for title, values in told.items()}
-    names = [cell_name(question.target, question.confounder, cell) for cell in CELLS]
-    table = pd.DataFrame({title: [values[cell] for cell in CELLS] for title, values in counts.items()}, index=names)
-    st.dataframe(table.rename_axis("cell").reset_index(), hide_index=True, alt="Faces of each cell")
+    table = counts_table(told, question.target, question.confounder)
+    st.dataframe(table.reset_index(), hide_index=True, alt="Faces of each cell")
 
 
 def _first_rows(question: Question, found: Understood) -> None:

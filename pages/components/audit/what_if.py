@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 from torch import nn
 
 from fairsal_core.classifiers import Subject
@@ -22,7 +21,7 @@ from fairsal_core.experiments import (
     moved_on_average,
     ways,
 )
-from fairsal_core.faces import PART_OF, FaceDataset, Roi, with_or_without
+from fairsal_core.faces import PART_OF, FaceDataset, Roi, flags_of, groups_of_faces, with_or_without
 from fairsal_core.pictures import portrait
 from fairsal_core.regions import RegionClassifier, load_regions
 from pages.components.audit.question import Question
@@ -71,7 +70,7 @@ def scores_table(subjects: dict[str, Subject], hidden: Hidden, question: Questio
     """Return score and decision of one face before and after, a row a classifier."""
     rows = []
     for name, subject in subjects.items():
-        row = moved(_network(subject.digest, subject), hidden, _groups(hidden.faces, question)).iloc[0]
+        row = moved(_network(subject.digest, subject), hidden, flags_of(hidden.faces, question.confounder)).iloc[0]
         decided = [f"{'yes' if row[when] > 0.5 else 'no'}" for when in ("yes_before", "yes_after")]
         rows.append(
             {
@@ -87,10 +86,6 @@ def scores_table(subjects: dict[str, Subject], hidden: Hidden, question: Questio
 @st.cache_resource(max_entries=8, show_spinner="Loading …")
 def _network(digest: str, _subject: Subject) -> nn.Module:
     return _subject.load()
-
-
-def _groups(faces: FaceDataset, question: Question) -> NDArray[np.bool_]:
-    return faces.labels(question.confounder)
 
 
 def _pool(question: Question) -> FaceDataset:
@@ -157,14 +152,13 @@ def _over_many(question: Question, subjects: dict[str, Subject], area: Area, way
     try:
         with st.spinner(f"Hiding it in {_MANY} faces …"):
             hidden = hide_in(_pool(question).sample(_MANY), area, way)
-            has = _groups(hidden.faces, question)
+            of, kinds = groups_of_faces(hidden.faces, question.confounder)
             groups = {
-                "all": np.ones(len(has), dtype=bool),
-                with_or_without(question.confounder, True): has,
-                with_or_without(question.confounder, False): ~has,
+                "all": np.ones(len(of), dtype=bool),
+                **{with_or_without(question.confounder, kind): of == place for place, kind in enumerate(kinds)},
             }
             loaded = {name: _loaded(subject) for name, subject in subjects.items()}
-            table = moved_on_average(loaded, hidden, groups, has)
+            table = moved_on_average(loaded, hidden, groups, flags_of(hidden.faces, question.confounder))
     except FairsalError as error:
         st.error(plain(error))
         return

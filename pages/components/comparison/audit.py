@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
+from fairsal_core.faces import Counts, counts_kept
 from fairsal_core.results import (
     accuracy_and_gap,
     check_comparable,
@@ -74,6 +75,11 @@ class Audit:
         return str(self.run.config["confounder"])
 
     @property
+    def tested(self) -> Counts:
+        """The test faces of each cell."""
+        return counts_kept(self.subsets["test"])
+
+    @property
     def config(self) -> ExperimentConfig | AuditConfig:
         """The run's settings; FairsalError where they name what is not installed, or are of another version."""
         return run_settings(self.run.kind, self.run.config)
@@ -104,9 +110,9 @@ def read_audit(run: Run) -> Audit | None:
 def _read(path: Path, changed: tuple[float, ...], _run: Run) -> Audit:
     check_comparable(_run.id, _run.config)
     audit = Audit(_run, read_results(path), read_content(path, RunFiles(path).subsets))
-    check_results(_run.id, audit.results, audit.target, audit.confounder)
     check_subsets(_run.id, audit.subsets)
-    check_predictions(_run.id, read_predictions(path))
+    check_results(_run.id, audit.results, audit.target, audit.confounder, audit.tested)
+    check_predictions(_run.id, read_predictions(path), audit.tested)
     return audit
 
 
@@ -165,10 +171,12 @@ def audit_caption(audit: Audit) -> None:
     seeds = audit.run.config["seeds"]
     trained = bool(audit.subsets["train"])
     of_seeds = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} · " if trained else ""
-    phi = f"{'training subset' if trained else 'these faces, as common as they are:'} φ = {audit.subsets['phi']:+.2f}"
+    phi = audit.subsets["phi"]  # None of an attribute of several values
+    about = "training subset" if trained else "these faces, as common as they are:"
+    together = "" if phi is None else f"{about} φ = {phi:+.2f} · "
     st.caption(
         f"{plain(audit.target)} × {plain(audit.confounder)} · {of_seeds}"
-        f"{audit.pooled['n'].max():,} test faces in equal cells · {phi} · "
+        f"{audit.pooled['n'].max():,} test faces in equal cells · {together}"
         "95% intervals over faces" + (" and seeds" if len(seeds) > 1 else "")
     )
 

@@ -25,7 +25,7 @@ def subgroups_of(results: pd.DataFrame) -> list[str]:
 
 
 def cells_of(results: pd.DataFrame) -> pd.DataFrame:
-    """Return what `cells_chart` draws of the four cells: their rows on clean faces of pooled ones as from `results_table`."""
+    """Return what `cells_chart` draws of the cells: their rows on clean faces of pooled ones as from `results_table`."""
     clean = results[results["evaluation"].eq(CLEAN) & results["metric"].eq(ACCURACY)]
     return clean[clean["group"].isin(subgroups_of(results))]
 

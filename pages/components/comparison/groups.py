@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import FaceDataset
+from fairsal_core.faces import FaceDataset, groups_of_faces
 from fairsal_core.metrics import LEAST_SHARE
 from fairsal_core.results import CLEAN, TREATED, Compared, answers
 from fairsal_core.runs import is_example
@@ -174,16 +174,31 @@ def set_of(audit: Audit) -> tuple[FaceDataset, str]:
     told = _told(audit)
     try:
         faces = get_labels(str(audit.run.config["data"]))
-        codes, _ = faces.classes(audit.confounder)
+        labels = _as_told(faces, audit.confounder, told.attributes[audit.confounder])
     except (FairsalError, OSError) as error:
         return told, f"Of these faces only the confounder is known: {error}"
-    if not told.names.isin(faces.names).all():
+    if labels is None:
         return told, "Of these faces only the confounder is known: some of them are not in their set any more."
-    has = pd.Series(codes == 1, index=faces.names, dtype="boolean").mask(codes < 0)
-    # What the run was told stands, whatever the set says of it by now.
-    has.loc[told.names] = told.attributes[audit.confounder].astype("boolean")
-    attributes = faces.attributes.assign(**{audit.confounder: has})
+    attributes = faces.attributes.assign(**{audit.confounder: labels})
     return FaceDataset(faces.name, faces.root, faces.image_folder, attributes, faces.split), ""
+
+
+def _as_told(faces: FaceDataset, confounder: str, told: pd.Series) -> pd.Series | None:
+    """Return the confounder's labels of a whole set, those that a run was told as it was; None if some of its faces are gone.
+
+    What the run was told stands, whatever the set says of it by now.
+    """
+    codes, groups = groups_of_faces(faces, confounder)
+    if not told.index.isin(faces.names).all():
+        return None
+    if not isinstance(told.dtype, pd.CategoricalDtype):
+        of = pd.Series(codes == 0, index=faces.names, dtype="boolean").mask(codes < 0)
+        of.loc[told.index] = told
+        return of
+    kinds = list(dict.fromkeys([*groups, *told.cat.categories]))
+    of = faces.attributes[confounder].astype("category").cat.set_categories(kinds)
+    of.loc[told.index] = told.cat.set_categories(kinds)
+    return of
 
 
 def _told(audit: Audit) -> FaceDataset:

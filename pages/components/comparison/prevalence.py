@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from fairsal_core.faces import CELLS, CellCounts, cell_name, group_name
-from fairsal_core.results import four_cells, gap_name, natural_table, over_all_seeds, wide_results
+from fairsal_core.faces import cell_name, counts_kept, group_name
+from fairsal_core.results import cells_by_face, gap_name, natural_table, over_all_seeds, wide_results
 from fairsal_core.scan import cells_of_faces, population_of
 from fairsal_core.settings import with_titles
 from pages.components.comparison.audit import Audit
@@ -56,9 +56,8 @@ def _of_confounder(audit: Audit, predictions: pd.DataFrame) -> tuple[pd.Series, 
     kept = audit.subsets.get("test_available")
     if not kept:
         return _of_groups(audit, predictions, (audit.confounder,))
-    counts = CellCounts.model_validate(kept)
-    named = {cell_name(audit.target, audit.confounder, cell): counts[cell] for cell in CELLS}
-    return four_cells(predictions, audit.target, audit.confounder), pd.Series(named)
+    named = {cell_name(audit.target, audit.confounder, cell): count for cell, count in counts_kept(kept).items()}
+    return cells_by_face(predictions, audit.target, audit.confounder), pd.Series(named)
 
 
 def _of_groups(audit: Audit, predictions: pd.DataFrame, protected: tuple[str, ...]) -> tuple[pd.Series, pd.Series]:

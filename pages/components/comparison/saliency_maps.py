@@ -8,7 +8,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
-from fairsal_core.faces import CELLS
 from fairsal_core.pictures import diverging_map, outline_path, over_face
 from fairsal_core.results import SignedMaps, about_these_networks
 from fairsal_core.settings import variant_title
@@ -97,7 +96,7 @@ def mean_maps(explained: Explained) -> None:
     map_grid(columns, rows, limit, key="mean_maps")
     seeds = len(attention.about["seeds"])
     over = (
-        f"Mean over {attention.about['faces'] // len(CELLS)} test faces a subgroup"
+        f"Mean over {attention.about['faces'] // len(audit.tested)} test faces a subgroup"
         + (f" and {seeds} seeds" if seeds > 1 else "")
         if as_asked
         else f"Mean over the faces whose maps are kept, {len(cells)} in all, of seed {attention.about['maps_of_seed']}"

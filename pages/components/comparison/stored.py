@@ -66,7 +66,7 @@ def changes_between(before: Source, after: Source, target: str, confounder: str)
 
 
 @st.cache_data(max_entries=256, show_spinner="Comparing face by face …")
-def compared(before: Source, after: Source, target: str, confounder: str, phi: float) -> list[Compared]:
+def compared(before: Source, after: Source, target: str, confounder: str, phi: float | None) -> list[Compared]:
     """Return worst cell, shortcut gap and accuracy of two variants on clean faces, and what changed."""
     return compare_variants(_on_clean_faces(before), _on_clean_faces(after), target, confounder, phi)
 

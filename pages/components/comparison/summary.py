@@ -59,15 +59,20 @@ def answer_section(desk: Desk) -> None:
     show_cards(list(cards.items()), desk.reference.label, desk.candidate.label)
     fewest = fewest_faces(desk.results)
     st.caption(
-        "On clean faces, with 95% intervals. Shortcut gap: accuracy where the training correlation gives the right answer, less "
-        "that where it misleads. Attention: share of the relevance in the region of interest. A change is paired: the same faces "
-        "and seeds. "
+        f"On clean faces, with 95% intervals. {_leaning(desk)} Attention: share of the relevance in the region of interest. A "
+        "change is paired: the same faces and seeds. "
         + (f"The smallest cell has {fewest} test faces: read it with care." if FEWEST <= fewest < FEW else "")
     )
 
 
+def _leaning(desk: Desk) -> str:
+    if desk.audit.subsets["phi"] is None:
+        return "Equalized odds difference: the larger of the differences in true and in false positive rates between the groups."
+    return "Shortcut gap: accuracy where the training correlation gives the right answer, less that where it misleads."
+
+
 def answers(desk: Desk, entry: Entry) -> list[Compared]:
-    """Return a variant's worst cell, shortcut gap, accuracy and attention against the reference."""
+    """Return a variant's worst cell, shortcut gap or equalized odds, accuracy and attention against the reference."""
     audit = desk.audit
     numbers = compared(desk.reference.source, entry.source, audit.target, audit.confounder, audit.subsets["phi"])
     return [*numbers, attention_compared(desk.reference.source[::2], entry.source[::2])]
@@ -108,6 +113,8 @@ def paper_section(desk: Desk) -> None:
 
 def _disagreement(desk: Desk) -> None:
     """Say it where the paper's gap and the shortcut gap of reference or candidate disagree."""
+    if desk.audit.subsets["phi"] is None:
+        return  # no shortcut that leads one way or the other
     target = desk.audit.target
     gaps = desk.results[desk.results["evaluation"].eq(CLEAN) & desk.results["metric"].eq(GAP)].set_index("variant")
     told: dict[str, list[str]] = {}
