@@ -16,6 +16,8 @@ DEMOGRAPHIC_PARITY = "demographic_parity_difference"
 EQUAL_OPPORTUNITY = "equal_opportunity_difference"
 EQUALIZED_ODDS = "equalized_odds_difference"
 IMPACT_RATIO = "impact_ratio"
+# Weights of the differences between confounder groups, with it less without it: among targets, and among others.
+BETWEEN_GROUPS = (np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0]))
 _DIFFERENCES = (DEMOGRAPHIC_PARITY, EQUAL_OPPORTUNITY, EQUALIZED_ODDS)
 _Weights = NDArray[np.floating] | NDArray[np.integer]
 
@@ -215,7 +217,7 @@ def difference_intervals(decisions: Decisions) -> tuple[Interval, Interval, Inte
     with_it, without = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.0, 1.0, 0.0, 1.0])
     sizes = decisions.sizes
     selected = with_it * sizes / (with_it @ sizes) - without * sizes / (without @ sizes)
-    hit, false = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])
+    hit, false = BETWEEN_GROUPS
     parity, opportunity, other = (
         size_of(contrast_interval(decisions.yes, decisions.cells, weights)) for weights in (selected, hit, false)
     )

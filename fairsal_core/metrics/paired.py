@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.metrics.decisions import ALL_CELLS, OTHER_CELLS, TARGET_CELLS, Decisions, Estimate
-from fairsal_core.metrics.groups import ACCURACY, EQUALIZED_ODDS, GAP, difference_intervals, gap_weights
-from fairsal_core.metrics.intervals import Hits, Interval
-from fairsal_core.metrics.mover import change_interval, contrast_interval, difference_of_sizes, size_of
+from fairsal_core.metrics.groups import ACCURACY, BETWEEN_GROUPS, EQUALIZED_ODDS, GAP, gap_weights
+from fairsal_core.metrics.intervals import LEVEL, Hits, Interval
+from fairsal_core.metrics.mover import Weights, change_interval, change_of_sizes, contrast_interval, size_of
 
 
 def change_estimates(before: Hits, after: Hits, cells: NDArray[np.int64]) -> list[Estimate]:
@@ -47,16 +47,24 @@ def gap_change(before: Hits, after: Hits, cells: NDArray[np.int64]) -> Estimate:
 def odds_change(before: Hits, after: Hits, cells: NDArray[np.int64]) -> Estimate:
     """Return the change of the equalized odds difference between confounder groups, after minus before.
 
-    Parameters as for `change_estimates`; the difference itself is `fairness_estimates`'. Its interval takes the two as if nothing
-    paired them: which of the rates differs most may change from one to the other. nan where a cell has no faces.
+    Parameters as for `change_estimates`; the difference itself is `fairness_estimates`', its interval `change_of_sizes`'. nan where
+    a cell has no faces.
     """
     first, second = _pair(before, after, cells)
     if not first.sizes.all():
         return Estimate(EQUALIZED_ODDS, ALL_CELLS, math.nan, Interval(math.nan, math.nan), len(cells))
-    odds = [_odds(each.rates) for each in (first, second)]
-    intervals = [difference_intervals(each)[2] for each in (first, second)]
-    interval = difference_of_sizes(odds[0], intervals[0], odds[1], intervals[1])
-    return Estimate(EQUALIZED_ODDS, ALL_CELLS, odds[1] - odds[0], interval, len(cells))
+    firsts, seconds = _may_be_largest(first), _may_be_largest(second)
+    # Where either may be the larger, each of the two may lie beyond the truth by itself, so they hold together.
+    level = LEVEL if len(firsts) == len(seconds) == 1 else LEVEL**0.5
+    interval = change_of_sizes(before, after, cells, firsts, seconds, level)
+    return Estimate(EQUALIZED_ODDS, ALL_CELLS, _odds(second.rates) - _odds(first.rates), interval, len(cells))
+
+
+def _may_be_largest(decisions: Decisions) -> list[Weights]:
+    """Return the weights of the differences between confounder groups, without one that is surely the smaller."""
+    sizes = [size_of(contrast_interval(decisions.correct, decisions.cells, each)) for each in BETWEEN_GROUPS]
+    surest = max(size.low for size in sizes)
+    return [each for each, size in zip(BETWEEN_GROUPS, sizes, strict=True) if size.high >= surest]
 
 
 def _pair(before: Hits, after: Hits, cells: NDArray[np.int64]) -> tuple[Decisions, Decisions]:
@@ -91,12 +99,6 @@ def _gap_change(first: Decisions, second: Decisions) -> Estimate:
         return Estimate(GAP, ALL_CELLS, math.nan, Interval(math.nan, math.nan), faces)
     weights = gap_weights(first.sizes)
     counted = weights != 0
-    gaps = [float(each.rates[counted] @ weights[counted]) for each in (first, second)]
-    intervals = [contrast_interval(each.correct, each.cells, weights) for each in (first, second)]
-    if all(min(interval) > 0 for interval in intervals) or all(max(interval) < 0 for interval in intervals):
-        # Both have one sign for sure, so their sizes differ as they do, and the pairing tells.
-        interval = change_interval(first.correct, second.correct, first.cells, math.copysign(1, gaps[0]) * weights)
-    else:
-        sizes = [size_of(interval) for interval in intervals]
-        interval = difference_of_sizes(abs(gaps[0]), sizes[0], abs(gaps[1]), sizes[1])
-    return Estimate(GAP, ALL_CELLS, abs(gaps[1]) - abs(gaps[0]), interval, faces)
+    gaps = [abs(float(each.rates[counted] @ weights[counted])) for each in (first, second)]
+    interval = change_of_sizes(first.correct, second.correct, first.cells, [weights], [weights])
+    return Estimate(GAP, ALL_CELLS, gaps[1] - gaps[0], interval, faces)
