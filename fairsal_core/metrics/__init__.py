@@ -71,7 +71,7 @@ from fairsal_core.metrics.mover import (
     mean_interval,
     size_of,
 )
-from fairsal_core.metrics.paired import change_estimates, odds_change
+from fairsal_core.metrics.paired import change_estimates, gap_change, odds_change
 from fairsal_core.metrics.pareto import dominated
 from fairsal_core.metrics.populations import in_population
 from fairsal_core.metrics.proportions import (
@@ -178,6 +178,7 @@ __all__ = [
     "fairness_estimates",
     "fit_temperature",
     "gap",
+    "gap_change",
     "group_rates",
     "hrf",
     "impact_ratios",

@@ -233,28 +233,31 @@ def difference_intervals(decisions: Decisions) -> tuple[Interval, Interval, Inte
     A difference is the largest of those of all pairs of groups, that of odds the largest of two rates' too. Any of them by itself
     may lie above the truth, so each low end is one that all of them keep by chance as often as an interval has to (Sidak 1967).
     """
-    pairs = list(combinations(range(decisions.groups), 2))
     selected = [_shares(decisions.cells_of(group), decisions.sizes) for group in range(decisions.groups)]
-    parity = [selected[one] - selected[other] for one, other in pairs]
-    hit, false = (
-        [_single(cells[one], decisions) - _single(cells[other], decisions) for one, other in pairs]
-        for cells in (decisions.target_cells, decisions.other_cells)
-    )
-    return _largest(decisions, parity), _largest(decisions, hit), _largest(decisions, [*hit, *false])
+    parity = [one - other for one, other in combinations(selected, 2)]
+    hit = _between(decisions, decisions.target_cells)
+    return _largest(decisions, parity, LEVEL), _largest(decisions, hit, LEVEL), odds_interval(decisions, LEVEL)
 
 
-def _largest(decisions: Decisions, contrasts: Sequence[NDArray[np.float64]]) -> Interval:
+def odds_interval(decisions: Decisions, level: float) -> Interval:
+    """Return the interval of the equalized odds difference, as `difference_intervals` does, at any level."""
+    both = (decisions.target_cells, decisions.other_cells)
+    return _largest(decisions, [each for cells in both for each in _between(decisions, cells)], level)
+
+
+def _between(decisions: Decisions, cells: Sequence[int]) -> list[NDArray[np.float64]]:
+    """Return the weights of the differences between each two of some cells."""
+    single = [np.isin(decisions.all_cells, cell).astype(np.float64) for cell in cells]
+    return [one - other for one, other in combinations(single, 2)]
+
+
+def _largest(decisions: Decisions, contrasts: Sequence[NDArray[np.float64]], level: float) -> Interval:
     """Return the interval of the largest size of differences in the rate of "yes", which these weights of the cells make."""
-    surely = LEVEL ** (1 / len(contrasts))
     plain, surer = (
-        [size_of(contrast_interval(decisions.yes, decisions.cells, weights, level)) for weights in contrasts]
-        for level in (LEVEL, surely)
+        [size_of(contrast_interval(decisions.yes, decisions.cells, weights, each)) for weights in contrasts]
+        for each in (level, level ** (1 / len(contrasts)))
     )
     return Interval(max(each.low for each in surer), max(each.high for each in plain))
-
-
-def _single(cell: int, decisions: Decisions) -> NDArray[np.float64]:
-    return np.isin(decisions.all_cells, cell).astype(np.float64)
 
 
 def _differences_by_fairlearn(decisions: Decisions) -> tuple[float, float, float]:

@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.metrics.decisions import TWO, Decisions, Estimate
-from fairsal_core.metrics.groups import ACCURACY, EQUALIZED_ODDS, GAP, difference_intervals, gap_weights
-from fairsal_core.metrics.intervals import Hits, Interval
-from fairsal_core.metrics.mover import change_interval, contrast_interval, difference_of_sizes, size_of
+from fairsal_core.metrics.groups import ACCURACY, EQUALIZED_ODDS, GAP, gap_weights, odds_interval
+from fairsal_core.metrics.intervals import LEVEL, Hits, Interval
+from fairsal_core.metrics.mover import Weights, change_interval, change_of_sizes, contrast_interval, size_of
+
+# Weights of the differences between two confounder groups, with it less without it: among targets, and among others.
+_BETWEEN_TWO = (np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0]))
 
 
 def change_estimates(before: Hits, after: Hits, cells: NDArray[np.int64], groups: int = TWO) -> list[Estimate]:
@@ -49,16 +52,37 @@ def gap_change(before: Hits, after: Hits, cells: NDArray[np.int64]) -> Estimate:
 def odds_change(before: Hits, after: Hits, cells: NDArray[np.int64], groups: int = TWO) -> Estimate:
     """Return the change of the equalized odds difference between confounder groups, after minus before.
 
-    Parameters as for `change_estimates`; the difference itself is `fairness_estimates`'. Its interval takes the two as if nothing
-    paired them: which of the rates differs most may change from one to the other. nan where a cell has no faces.
+    Parameters as for `change_estimates`; the difference itself is `fairness_estimates`', its interval `change_of_sizes`'; of
+    several groups it is what the intervals of both allow. nan where a cell has no faces.
     """
     first, second = _pair(before, after, cells, groups)
     if not first.sizes.all():
         return Estimate(EQUALIZED_ODDS, first.all_cells, math.nan, Interval(math.nan, math.nan), len(cells))
-    odds = [_odds(each) for each in (first, second)]
-    intervals = [difference_intervals(each)[2] for each in (first, second)]
-    interval = difference_of_sizes(odds[0], intervals[0], odds[1], intervals[1])
-    return Estimate(EQUALIZED_ODDS, first.all_cells, odds[1] - odds[0], interval, len(cells))
+    interval = _odds_change_of_two(first, second) if groups == TWO else _odds_change_of_several(first, second)
+    return Estimate(EQUALIZED_ODDS, first.all_cells, _odds(second) - _odds(first), interval, len(cells))
+
+
+def _odds_change_of_two(first: Decisions, second: Decisions) -> Interval:
+    firsts, seconds = _may_be_largest(first), _may_be_largest(second)
+    # Where either may be the larger, each of the two may lie beyond the truth by itself, so they hold together.
+    level = LEVEL if len(firsts) == len(seconds) == 1 else LEVEL**0.5
+    return change_of_sizes(first.correct, second.correct, first.cells, firsts, seconds, level)
+
+
+def _may_be_largest(decisions: Decisions) -> list[Weights]:
+    """Return the weights of the differences between two confounder groups, without one that is surely the smaller."""
+    sizes = [size_of(contrast_interval(decisions.correct, decisions.cells, each)) for each in _BETWEEN_TWO]
+    surest = max(size.low for size in sizes)
+    return [each for each, size in zip(_BETWEEN_TWO, sizes, strict=True) if size.high >= surest]
+
+
+def _odds_change_of_several(first: Decisions, second: Decisions) -> Interval:
+    """Return how far the two intervals lie apart at the most and the least, at a level at which both hold.
+
+    Which of many pairs differs most may be another before than after, so the pairing tells little of it.
+    """
+    was, became = (odds_interval(each, LEVEL**0.5) for each in (first, second))
+    return Interval(became.low - was.high, became.high - was.low)
 
 
 def _pair(before: Hits, after: Hits, cells: NDArray[np.int64], groups: int = TWO) -> tuple[Decisions, Decisions]:
@@ -93,12 +117,6 @@ def _gap_change(first: Decisions, second: Decisions) -> Estimate:
         return Estimate(GAP, first.all_cells, math.nan, Interval(math.nan, math.nan), faces)
     weights = gap_weights(first.sizes)
     counted = weights != 0
-    gaps = [float(each.rates[counted] @ weights[counted]) for each in (first, second)]
-    intervals = [contrast_interval(each.correct, each.cells, weights) for each in (first, second)]
-    if all(min(interval) > 0 for interval in intervals) or all(max(interval) < 0 for interval in intervals):
-        # Both have one sign for sure, so their sizes differ as they do, and the pairing tells.
-        interval = change_interval(first.correct, second.correct, first.cells, math.copysign(1, gaps[0]) * weights)
-    else:
-        sizes = [size_of(interval) for interval in intervals]
-        interval = difference_of_sizes(abs(gaps[0]), sizes[0], abs(gaps[1]), sizes[1])
-    return Estimate(GAP, first.all_cells, abs(gaps[1]) - abs(gaps[0]), interval, faces)
+    gaps = [abs(float(each.rates[counted] @ weights[counted])) for each in (first, second)]
+    interval = change_of_sizes(first.correct, second.correct, first.cells, [weights], [weights])
+    return Estimate(GAP, first.all_cells, gaps[1] - gaps[0], interval, faces)
