@@ -333,7 +333,7 @@ def test_changes_stand_in_one_row_a_variant(make_run: MakeRun, tmp_path: Path) -
 
 
 RELEVANCE = "Relevance metrics, with 95% intervals over faces"
-FAIRNESS = "Worst cell and fairness differences between faces with and without the confounder, with 95% intervals"
+FAIRNESS = "Worst cell and fairness differences between groups of the confounder, with 95% intervals"
 VERDICTS = "Every variant against the thresholds of this review"
 
 

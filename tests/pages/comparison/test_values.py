@@ -15,7 +15,7 @@ from tests.pages.conftest import OpenPage, read, texts
 @pytest.fixture
 def by_race(open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """An audit by race of two models, of which one takes women with glasses for men."""
-    folder = draw_fairface(tmp_path / "fairface", count=260, seed=0)
+    folder = draw_fairface(tmp_path / "fairface", count=400, seed=0)
     monkeypatch.setenv("FAIRSAL_DATA_ROOTS", str(folder))
     monkeypatch.setattr("pages.components.shared.data.load_faces", load_faces)
     monkeypatch.setattr("pages.components.shared.data.list_labels", list_labels)
@@ -31,6 +31,7 @@ def by_race(open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "target": "gender=Female",
         "confounder": "race",
         "test_split": "all",
+        "test_per_cell": 16,
         "predictions": [str(tmp_path / "scores.csv")],
     }
     return load_run(run_here(AUDIT, parse_audit(asked).model_dump(mode="json"), name="by race"))
