@@ -11,6 +11,7 @@ import pandas as pd
 
 from fairsal_core.errors import FairsalError
 from fairsal_core.faces import (
+    Cell,
     CellCounts,
     Counts,
     FaceDataset,
@@ -37,6 +38,7 @@ from fairsal_core.versions import stage_versions, versions
 
 _DRAW_SEED = 0  # the test faces are those that experiments are judged on, where all of them have predictions
 _FEWEST_TO_CHOOSE = 20  # validation faces a cell, to choose a threshold by
+_NAMED = 8  # groups in a sentence
 
 
 @dataclass(frozen=True)
@@ -156,15 +158,14 @@ def _large_groups(covered: FaceDataset, config: AuditConfig) -> tuple[tuple[Grou
         return groups_of_faces(covered, config.confounder)[1], []
     needed = max(FEWEST, config.test_per_cell or 0)
     counts = count_cells(covered, config.target, config.confounder)
-    sizes: dict[str, int] = {}
-    for cell, count in counts.items():
-        sizes[str(cell.confounder)] = min(count, sizes.get(str(cell.confounder), count))
+    there = dict.fromkeys(str(cell.confounder) for cell, count in counts.items() if count)
+    sizes = {name: min(counts[Cell(has, name)] for has in (True, False)) for name in there}
     kept = tuple(name for name, fewest in sizes.items() if fewest >= needed)
     if len(kept) < 2:
         raise FairsalError(
             f"Groups of {config.confounder} are judged on at least {needed} faces of either label of {config.target} among the "
             f"{_called(config)}, and {', '.join(kept) or 'none'} alone has them "
-            f"({', '.join(f'{name} {count}' for name, count in sizes.items())})."
+            f"({', '.join(f'{name} {count}' for name, count in list(sizes.items())[:_NAMED])})."
         )
     return kept, _told_of_sizes(config, sizes, kept, needed)
 
@@ -173,9 +174,10 @@ def _told_of_sizes(config: AuditConfig, sizes: Mapping[str, int], kept: Sequence
     """Return which groups are left out, and which decides how many faces of each cell are judged, in sentences."""
     left_out = [f"{name} ({count})" for name, count in sizes.items() if name not in kept]
     are = "is" if len(left_out) == 1 else "are"
+    named = ", ".join(left_out[:_NAMED]) + (f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else "")
     rarest = min(kept, key=lambda name: sizes[name])
     told = [
-        f"Of {config.confounder}, {', '.join(left_out)} {are} left out: fewer than {needed} faces of one label of {config.target}."
+        f"Of {config.confounder}, {named} {are} left out: fewer than {needed} faces of one label of {config.target}."
     ]
     as_many = f"Cells are as large as the rarest, of {rarest}: {sizes[rarest]:,} faces; more faces a cell leave such groups out."
     return [*(told if left_out else []), *([] if config.test_per_cell else [as_many])]
