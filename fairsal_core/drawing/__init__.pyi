@@ -1,4 +1,5 @@
 from .face import DrawnFace, draw_face
+from .face_files import face_picture
 from .folder import DEMO_COUNT, draw_demo_faces, is_drawn
 from .labels import CELEBA_ATTRIBUTES, DRAWN_ATTRIBUTES, split_of
 from .parts import PARTS
@@ -16,6 +17,7 @@ __all__ = [
     "draw_demo_faces",
     "draw_face",
     "drawn_rows",
+    "face_picture",
     "is_drawn",
     "split_of",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fairsal_core.drawing.face import draw_face
+from fairsal_core.drawing.face import DrawnFace, draw_face
 from fairsal_core.drawing.streams import Streams
 
 PICTURES = "img_align_celeba"
@@ -29,13 +29,23 @@ def count_faces(folder: Path) -> int:
     return sum(1 for _ in os.scandir(folder / _PARTS))
 
 
-def write_face(folder: Path, seed: int, index: int) -> None:
-    """Draw face `index` and write its files, the picture at a JPEG quality of its own."""
-    face = draw_face(seed, index)
+def face_picture(seed: int, index: int) -> bytes:
+    """Draw face `index` and return its picture, as its file holds it."""
+    return _jpeg(draw_face(seed, index), seed, index)
+
+
+def _jpeg(face: DrawnFace, seed: int, index: int) -> bytes:
+    """Return a face's picture as JPEG, at a quality of its own."""
     quality = Streams(seed, index)("jpeg").randrange(72, 94)
     picture = io.BytesIO()  # Pillow writes to a file in many small pieces
     face.image.save(picture, "JPEG", quality=quality)
-    (folder / PICTURES / f"{index:06d}.jpg").write_bytes(picture.getbuffer())
+    return picture.getvalue()
+
+
+def write_face(folder: Path, seed: int, index: int) -> None:
+    """Draw face `index` and write its files."""
+    face = draw_face(seed, index)
+    (folder / PICTURES / f"{index:06d}.jpg").write_bytes(_jpeg(face, seed, index))
     (folder / _PARTS / f"{index:06d}.png").write_bytes(_png(face.parts))
 
 

@@ -55,6 +55,7 @@ from .checking import check_set, describe_check, example_rows, group_counts
 from .croissant import write_croissant
 from .dataset import SPLITS, FaceDataset, side_name
 from .decoding import aligned_crop, decode_image, to_square
+from .drawn_on_demand import drawn_on_demand
 from .example import EXAMPLE_CREDIT, EXAMPLE_NAME, EXAMPLE_SOURCE, example_photo
 from .fairface import draw_fairface, load_fairface
 from .formats import FORMATS, Format
@@ -155,6 +156,7 @@ __all__ = [
     "describe_values",
     "draw_fairface",
     "draw_split",
+    "drawn_on_demand",
     "equal_cells",
     "example_photo",
     "example_rows",

@@ -12,7 +12,7 @@ from pages.components.comparison.desk import Desk
 from pages.components.comparison.gallery import portrait_of
 from pages.components.comparison.groups import cells_in_link
 from pages.components.comparison.stored import predictions_of
-from pages.components.shared.data import get_faces
+from pages.components.shared.data import get_faces_of
 from pages.components.shared.rows import abreast
 from pages.components.shared.told import in_one_sentence
 from pages.components.shared.words import plain
@@ -55,7 +55,7 @@ def faces_of_a_student(desk: Desk) -> None:
     audit = desk.audit
     number = st.number_input("Student", 0, 9999, 0, key="student", bind="query-params", width=160)
     try:
-        faces = get_faces(str(audit.run.config["data"]))
+        faces = get_faces_of(audit.run)
     except (FairsalError, OSError) as error:
         st.info(f"The faces themselves cannot be shown: {plain(error)}")
         return

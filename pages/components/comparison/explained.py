@@ -15,7 +15,7 @@ from fairsal_core.runs import RunFiles, is_there
 from fairsal_core.settings import RoiChoice
 from pages.components.comparison.audit import Audit
 from pages.components.comparison.roi_editor import SIDE, choose_roi, roi_figure
-from pages.components.shared.data import get_faces
+from pages.components.shared.data import get_faces_of
 from pages.components.shared.words import plain
 
 
@@ -83,11 +83,8 @@ class Explained:
 
 def explained_faces(audit: Audit, names: list[str]) -> FaceDataset | None:
     """Return the faces whose maps are kept, or None where the data is gone: maps are then shown without them."""
-    if audit.waits_for_faces:
-        st.caption("The faces are not drawn yet, which takes minutes: the maps are shown without them.")
-        return None
     try:
-        faces = get_faces(str(audit.run.config["data"]))
+        faces = get_faces_of(audit.run)
     except FairsalError as error:
         st.warning(f"The faces themselves cannot be shown: {plain(error)}")
         return None

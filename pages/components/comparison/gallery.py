@@ -18,7 +18,7 @@ from fairsal_core.settings import explainer_title
 from pages.components.comparison.desk import Desk, Entry
 from pages.components.comparison.groups import cells_in_link, choose_protected
 from pages.components.comparison.stored import predictions_of
-from pages.components.shared.data import get_faces
+from pages.components.shared.data import get_faces_of
 from pages.components.shared.links import keep_among
 from pages.components.shared.overlay import overlay
 from pages.components.shared.rows import abreast
@@ -52,9 +52,7 @@ def gallery_section(desk: Desk) -> None:
     _choose_faces(list(table["cell"].cat.categories))
     shown = _filtered(table)
     try:
-        if desk.audit.waits_for_faces:
-            raise FairsalError("They are not drawn yet. Attribution draws them when it is first opened.")
-        faces = get_faces(str(desk.audit.run.config["data"]))
+        faces = get_faces_of(desk.audit.run)
     except (FairsalError, OSError) as error:
         st.info(f"The faces themselves cannot be shown: {plain(error)}")
         st.dataframe(shown, alt="Scores of the faces before and after")

@@ -1,13 +1,9 @@
 """The faces behind a number, and keeping them as a cohort."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from fairsal_core.drawing import DEMO, draw_face
 from fairsal_core.errors import FairsalError
 from fairsal_core.pictures import photo_url
 from fairsal_core.scan import save_cohort
@@ -38,25 +34,12 @@ def show_faces(view: View, places: NDArray[np.int64]) -> None:
 
 def face_tiles(view: View, places: NDArray[np.int64]) -> None:
     """Show a tile for each face, in whatever container is open."""
-    for image, place in zip(_pictures(view, places), places, strict=True):
+    for image, place in zip(view.faces.take(places).images, places, strict=True):
         name, right = str(view.judged.faces[place]), view.judged.wrong[place] <= 0.5
         with st.container(width=TILE):
             said = f"Face {name}, judged {'rightly' if right else 'wrongly'}"
             st.image(photo_url(image), width="stretch", alt=said)
             st.caption(f"{'✓' if right else '✗'} {plain(name)}")
-
-
-def _pictures(view: View, places: NDArray[np.int64]) -> Iterable[NDArray[np.uint8]]:
-    """Return the pictures of some faces; of the demo set, where it was never drawn, these alone are drawn."""
-    chosen = view.faces.take(places)
-    if chosen.packed is None and view.data == DEMO:
-        return [_drawn(str(name)) for name in chosen.names]
-    return chosen.images
-
-
-@st.cache_data(max_entries=256, show_spinner="Drawing these faces …")
-def _drawn(name: str) -> NDArray[np.uint8]:
-    return np.asarray(draw_face(0, int(Path(name).stem)).image)
 
 
 def keep_as_cohort(view: View, places: NDArray[np.int64], origin: str, key: str) -> None:

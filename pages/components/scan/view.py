@@ -20,7 +20,7 @@ from fairsal_core.scan import (
     subjects_of,
 )
 from pages.components.comparison.stored import predictions_of
-from pages.components.shared.data import get_faces, get_labels, waits_for_faces
+from pages.components.shared.data import get_faces_of
 from pages.components.shared.words import called, plain
 
 EVERYBODY = "All judged faces"
@@ -75,7 +75,7 @@ def choose_view() -> View:
         run = runs[_from_link("run", list(runs), "Run", {each.id: _title(each) for each in runs.values()})]
     try:
         data = data_of(run)
-        faces = get_labels(data) if waits_for_faces(run) else get_faces(data)
+        faces = get_faces_of(run)
         known = subjects_of(predictions_of(run.path, stamp_of(run)))
         with second:
             names = {each.name: each for each in known}

@@ -11,7 +11,16 @@ import streamlit as st
 
 from fairsal_core.drawing import DEMO, demo_folder
 from fairsal_core.errors import FairsalError, sentence
-from fairsal_core.faces import FaceDataset, Glance, glance, have_changed, list_labels, load_faces, pack_quietly
+from fairsal_core.faces import (
+    FaceDataset,
+    Glance,
+    drawn_on_demand,
+    glance,
+    have_changed,
+    list_labels,
+    load_faces,
+    pack_quietly,
+)
 from fairsal_core.home import data_roots
 from fairsal_core.progress import Eta
 from fairsal_core.runs import Run, is_example
@@ -124,6 +133,12 @@ def get_labels(source: str) -> FaceDataset:
         faces = list_labels(source)
         listed[source] = _Loaded(faces, glance(faces) if faces.root.is_dir() else frozenset())
     return listed[source].faces
+
+
+def get_faces_of(run: Run) -> FaceDataset:
+    """Return the faces of a run as `get_faces` does; where the example's would have to be drawn first, each is when it is shown."""
+    source = str(run.config["data"])
+    return drawn_on_demand(get_labels(source)) if waits_for_faces(run) else get_faces(source)
 
 
 def waits_for_faces(run: Run) -> bool:
