@@ -11,7 +11,7 @@ from fairsal_core.classifiers import predict_logits
 from fairsal_core.costs.base import PICTURE, PROBED_FACES, RELEVANCE, Cost, Probed, ReadFaces, pace_of, there_is
 from fairsal_core.costs.disk import packed_bytes
 from fairsal_core.costs.looking import seconds_to_look
-from fairsal_core.costs.networks import pace_of_explainer, pace_of_maps, pace_of_regions
+from fairsal_core.costs.networks import pace_of_explainer, pace_of_maps, pace_of_regions, region_training_seconds
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import (
@@ -114,7 +114,7 @@ def audit_seconds(config: SubjectAuditConfig, faces: FaceDataset, paces: AuditPa
     first = next(iter(paces.subjects.values()))
     seconds = {
         "looking at the faces": paces.looking,
-        "region classifier": config.regions.images * config.regions.epochs / paces.regions if paces.regions else 0.0,
+        "region classifier": region_training_seconds(config, faces, paces.regions) if paces.regions else 0.0,
         "region map": _mapped(config, faces) / paces.maps if paces.maps else 0.0,
         **{f"scores of {name}": passes / pace.scored for name, pace in paces.subjects.items()},
         **{

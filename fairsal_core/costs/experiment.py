@@ -15,7 +15,13 @@ from fairsal_core.costs.base import PICTURE, PROBE_SECONDS, Cost, Probed, ReadFa
 from fairsal_core.costs.disk import disk_bytes, pictures_read
 from fairsal_core.costs.looking import seconds_to_look
 from fairsal_core.costs.methods import MethodCost, costs_of_methods
-from fairsal_core.costs.networks import EnoughError, pace_of_explainer, pace_of_maps, pace_of_regions
+from fairsal_core.costs.networks import (
+    EnoughError,
+    pace_of_explainer,
+    pace_of_maps,
+    pace_of_regions,
+    region_training_seconds,
+)
 from fairsal_core.device import pick_device
 from fairsal_core.errors import FairsalError
 from fairsal_core.experiments import (
@@ -191,7 +197,7 @@ def stage_seconds(
     seconds = {
         "looking at the faces": paces.looking,
         "region classifier": (
-            config.regions.images * config.regions.epochs / paces.regions if needs_regions(config, faces) else 0.0
+            region_training_seconds(config, faces, paces.regions) if needs_regions(config, faces) else 0.0
         ),
         "region maps": seeds * config.counts.total / paces.maps if config.schemes else 0.0,
         "training": trainings,

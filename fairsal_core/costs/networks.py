@@ -37,6 +37,12 @@ def pace_of_regions(faces: FaceDataset, attribute: str, settings: RegionTraining
     return max((last - first) * len(faces) * short.epochs, 1e-9) / max(ended - begun, 1e-9)
 
 
+def region_training_seconds(config: ExperimentConfig | SubjectAuditConfig, faces: FaceDataset, pace: float) -> float:
+    """Return how long a region classifier trains at a pace, on as many of the set's labelled training faces as are asked for."""
+    there = int(((faces.split == "train").to_numpy() & faces.labelled(config.confounder)).sum())
+    return min(config.regions.images, there) * config.regions.epochs / pace
+
+
 def pace_of_maps(
     config: ExperimentConfig | SubjectAuditConfig, faces: FaceDataset, few: FaceDataset, device: torch.device
 ) -> float:
