@@ -40,7 +40,6 @@ from fairsal_core.metrics.decisions import (
     TARGET_CELLS,
     Decisions,
     Estimate,
-    all_cells,
     other_cells,
     target_cells,
 )
@@ -153,7 +152,6 @@ __all__ = [
     "Summary",
     "Tally",
     "adr",
-    "all_cells",
     "auc_change_interval",
     "auc_interval",
     "bootstrap_rates",

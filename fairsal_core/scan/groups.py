@@ -296,8 +296,7 @@ def _part(number: int, attribute: str, known: tuple[str, ...]) -> tuple[str, str
     named = known[number]
     if known == (side_name(attribute, False), side_name(attribute, True)):
         return named, with_or_without(attribute, number == 1), 1 - number
-    told = f"{attribute}={named}"
-    return told, f"with {told}", number
+    return f"{attribute}={named}", with_or_without(attribute, named), number
 
 
 def _table(grouping: _Grouping, tables: Mapping[str, Rates], counted: NDArray[np.bool_]) -> pd.DataFrame:
