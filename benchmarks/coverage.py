@@ -10,7 +10,7 @@ where it stays as the shortcut makes it, goes (to all 0.9), or is none before an
 import argparse
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -47,9 +47,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Simulate how often intervals hold.")
     parser.add_argument("--experiments", type=int, default=400, help="of each kind")
     parser.add_argument("--table", choices=TABLES, help="that one alone")
+    parser.add_argument(
+        "--rows", nargs="+", metavar="SEEDS,SD,FACES", help="of the first table those alone, such as 3,0.1,182"
+    )
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     options = parser.parse_args()
     tables = {name: TABLES[name](options.experiments) for name in ([options.table] if options.table else TABLES)}
+    if options.rows:
+        tables = {"intervals": simulate(options.experiments, [_row(text) for text in options.rows])}
     if options.json:
         print(json.dumps({name: list(rows) for name, rows in tables.items()}, indent=1))
         return
@@ -60,9 +65,16 @@ def main() -> None:
             print(f"| {' | '.join(map(str, row.values()))} |", flush=True)
 
 
-def simulate(experiments: int) -> Iterator[dict[str, Any]]:
+def _row(text: str) -> tuple[int, float, int]:
+    seeds, spread, faces = text.split(",")
+    return int(seeds), float(spread), int(faces)
+
+
+def simulate(
+    experiments: int, rows: Iterable[tuple[int, float, int]] = tuple(product(SEEDS, SPREADS, FACES))
+) -> Iterator[dict[str, Any]]:
     """Give, for each number of seeds, their spread and number of faces, the coverage of each number and the widths of the gap's."""
-    for seeds, spread, faces in product(SEEDS, SPREADS, FACES):
+    for seeds, spread, faces in rows:
         if seeds == 1 and spread:
             continue  # nothing is claimed about other networks
         held: dict[str, list[float]] = {}

@@ -21,7 +21,7 @@ STAGES: Mapping[str, int] = {
     "relevance": 2,
     "shards": 1,
     "attribution": 1,
-    "results": 5,
+    "results": 6,
 }
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "zennit", "captum", "fairlearn", "safetensors")
 

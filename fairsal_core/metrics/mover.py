@@ -4,7 +4,8 @@ An interval has two sources of error, and takes each for what it is. *Faces*: ev
 of the cells are put together by MOVER, the square-and-add of Newcombe (1998) and of Zou and Donner (2008). That holds for few faces
 and for accuracies near 1, and is never of zero width. Where several seeds judged the same faces, a cell is worth as many faces
 as its spread says, at least those that it has. *Seeds*: the sum differs from training to training; its mean over S of them has
-Student's interval with S - 1 degrees of freedom. What both count, the chance in a single answer, is taken out of the first.
+Student's interval with S - 1 degrees of freedom, and that of a rate, from five seeds on, Willink's correction for their skewness:
+near the ceiling most are alike and a few far below. What both count, the chance in a single answer, is taken out of the first.
 
 With one seed the interval is about these networks alone: nothing is known of others that the same recipe would give.
 `python -m benchmarks.coverage` tells how often they hold.
@@ -13,7 +14,8 @@ References
 ----------
 Newcombe (1998), *Interval estimation for the difference between independent proportions* (method 10), and *Improved confidence
 intervals for the difference between binomial proportions based on paired data* (method 10). Zou and Donner (2008), *Construction of
-confidence limits about effect measures*. Berger (1982), *Multiparameter hypothesis testing and acceptance sampling*.
+confidence limits about effect measures*. Berger (1982), *Multiparameter hypothesis testing and acceptance sampling*. Willink
+(2005), *A confidence interval and test for the mean of an asymmetric distribution*.
 """
 
 import math
@@ -25,6 +27,8 @@ from numpy.typing import NDArray
 from fairsal_core.metrics.intervals import LEVEL, Hits, Interval, wilson
 
 Weights = NDArray[np.floating]
+_FEWEST_TO_SKEW = 5  # seeds: the skewness of fewer is mostly chance
+_STRAIGHT = 1e-6  # below this Willink's formula divides what rounding has left by next to nothing
 _FEWEST_TO_SHARE = 5  # faces of a cell: of fewer, the chance in a single answer cannot be told from the rest
 
 
@@ -79,7 +83,10 @@ def contrast_interval(hits: Hits, cells: NDArray[np.int64], weights: Weights, le
         return Interval(math.nan, math.nan)
     quantile = _quantile(parts, level)
     found = [_of_cell(part, quantile) for part in parts]
-    return _together(found, parts, weights[counted], level, span=(0.0, 1.0))
+    by_seed = _by_seed(parts, weights[counted])
+    # What is skewed alike in all cells cancels in their differences: to correct those widens them and holds no more often.
+    of_seeds = _skewed_half_widths(by_seed, level) if (weights[counted] > 0).all() else _half_widths(by_seed, level)
+    return _together(found, of_seeds, weights[counted], span=(0.0, 1.0))
 
 
 def change_interval(
@@ -98,7 +105,8 @@ def change_interval(
     quantile = _quantile(firsts, level)
     found = [_of_change(first, second, quantile) for first, second in zip(firsts, seconds, strict=True)]
     changes = [second - first for first, second in zip(firsts, seconds, strict=True)]
-    return _together(found, changes, weights[counted], level, span=(-1.0, 1.0))
+    of_seeds = _half_widths(_by_seed(changes, weights[counted]), level)
+    return _together(found, of_seeds, weights[counted], span=(-1.0, 1.0))
 
 
 def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
@@ -120,9 +128,10 @@ def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval
     variance, chance = _variance(np.nanmean(values, axis=0)), _chance(values) if np.isfinite(values).all() else 0.0
     of_faces = _students(faces - 1, level) ** 2 * max(variance - chance, 0.1 * variance)
     told = np.isfinite(values).any(axis=1)  # a seed may have no value at all
-    half = math.sqrt(of_faces + _between_seeds(np.nanmean(values[told], axis=1), level))
+    of_seeds = _half_widths(np.nanmean(values[told], axis=1), level)
     mean = float(np.nanmean(values))
-    return Interval(mean - half, mean + half)
+    below, above = (math.hypot(math.sqrt(of_faces), each) for each in of_seeds)
+    return Interval(mean - below, mean + above)
 
 
 def size_of(interval: Interval) -> Interval:
@@ -227,11 +236,7 @@ def _of_change(first: NDArray[np.float64], second: NDArray[np.float64], quantile
 
 
 def _together(
-    found: list[_Cell],
-    parts: list[NDArray[np.float64]],
-    weights: Weights,
-    level: float,
-    span: tuple[float, float],
+    found: list[_Cell], of_seeds: tuple[float, float], weights: Weights, span: tuple[float, float]
 ) -> Interval:
     """Put cells together, add what seeds differ by, and keep to what the sum can be for rates within `span`."""
     total = float(sum(weight * cell.mean for weight, cell in zip(weights, found, strict=True)))
@@ -245,20 +250,41 @@ def _together(
         )
     )
     of_faces = max(1 - chance / variance, 0.1) if variance > 0 else 1.0
-    by_seed = np.sum([weight * part.mean(axis=1) for weight, part in zip(weights, parts, strict=True)], axis=0)
-    of_seeds = _between_seeds(by_seed, level)
+    down, up = of_seeds
     ends = [(weight * span[0], weight * span[1]) for weight in weights]
     least, most = sum(map(min, ends)), sum(map(max, ends))
-    low, high = total - math.sqrt(of_faces * below + of_seeds), total + math.sqrt(of_faces * above + of_seeds)
+    low, high = total - math.sqrt(of_faces * below + down**2), total + math.sqrt(of_faces * above + up**2)
     return Interval(float(max(low, least)), float(min(high, most)))
 
 
-def _between_seeds(by_seed: NDArray[np.float64], level: float) -> float:
-    """Return the square of Student's half-width of a mean over seeds; 0 for one, of which nothing is known."""
+def _by_seed(parts: list[NDArray[np.float64]], weights: Weights) -> NDArray[np.float64]:
+    return np.asarray(weights @ np.array([part.mean(axis=1) for part in parts]))
+
+
+def _half_widths(by_seed: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """Return how far below and above a mean over seeds that of all others may lie (Student); 0 for a single seed."""
     seeds = len(by_seed)
     if seeds < 2:
-        return 0.0
-    return float(_students(seeds - 1, level) ** 2 * by_seed.var(ddof=1) / seeds)
+        return 0.0, 0.0
+    half = _students(seeds - 1, level) * float(by_seed.std(ddof=1)) / math.sqrt(seeds)
+    return half, half
+
+
+def _skewed_half_widths(by_seed: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """Return the same for rates, which are skewed where they cannot go higher."""
+    seeds, spread = len(by_seed), float(by_seed.std(ddof=1)) if len(by_seed) > 1 else 0.0
+    if seeds < _FEWEST_TO_SKEW or not spread:
+        return _half_widths(by_seed, level)
+    skewness = float(((by_seed - by_seed.mean()) ** 3).sum()) * seeds / ((seeds - 1) * (seeds - 2) * spread**3)
+    bend, error, quantile = skewness / (6 * math.sqrt(seeds)), spread / math.sqrt(seeds), _students(seeds - 1, level)
+    return error * _willink(quantile, bend), -error * _willink(-quantile, bend)
+
+
+def _willink(quantile: float, bend: float) -> float:
+    """Return Student's quantile as it is for values as skewed as `bend` says (Willink 2005: Hall's cubic, solved)."""
+    if abs(bend) < _STRAIGHT:
+        return quantile
+    return (math.cbrt(1 + 6 * bend * (quantile - bend)) - 1) / (2 * bend)
 
 
 def _variance(by_face: NDArray[np.float64]) -> float:
