@@ -17,8 +17,8 @@ from fairsal_core.results import (
     AUTHORS_EVALUATION,
     over_all_seeds,
     read_predictions,
-    read_results,
     replication_table,
+    results_table,
 )
 from fairsal_core.results.accuracy import by_evaluation, judged
 from fairsal_core.runs import Run, load_run, run_path
@@ -36,9 +36,11 @@ def rows_of(run: Run, config: ExperimentConfig) -> pd.DataFrame:
     """Return one row a variant and evaluation, the numbers as text."""
     printed = replication_table(config, run.path)
     printed = printed[printed["quantity"] == "gap_ours"].set_index(["variant", "evaluation"])["published"]
-    results = over_all_seeds(read_results(run.path))
+    predictions = read_predictions(run.path)
+    # Judged anew: what a run wrote down is as old as the fairsal that made it.
+    results = over_all_seeds(results_table(predictions, config.target, config.confounder))
     shortcuts = {}
-    for about, part in by_evaluation(read_predictions(run.path)):
+    for about, part in by_evaluation(predictions):
         correct, cells, _ = judged(part)
         gap = shortcut_estimate(Decisions(correct, cells), conflicting_cells(config.counts.phi))
         shortcuts[tuple(about.values())] = _shown(gap.value, *gap.interval, sign="+")
