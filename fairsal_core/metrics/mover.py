@@ -4,8 +4,8 @@ An interval has two sources of error, and takes each for what it is. *Faces*: ev
 of the cells are put together by MOVER, the square-and-add of Newcombe (1998) and of Zou and Donner (2008). That holds for few faces
 and for accuracies near 1, and is never of zero width. Where several seeds judged the same faces, a cell is worth as many faces
 as its spread says, at least those that it has. *Seeds*: the sum differs from training to training; its mean over S of them has
-Student's interval with S - 1 degrees of freedom, and that of a rate, from five seeds on, Willink's correction for their skewness:
-near the ceiling most are alike and a few far below. What both count, the chance in a single answer, is taken out of the first.
+Student's interval with S - 1 degrees of freedom, that of a rate with Willink's correction for their skewness: near the ceiling most
+are alike and a few far below. What both count, the chance in a single answer, is taken out of the first.
 
 With one seed the interval is about these networks alone: nothing is known of others that the same recipe would give.
 `python -m benchmarks.coverage` tells how often they hold.
@@ -15,7 +15,8 @@ References
 Newcombe (1998), *Interval estimation for the difference between independent proportions* (method 10), and *Improved confidence
 intervals for the difference between binomial proportions based on paired data* (method 10). Zou and Donner (2008), *Construction of
 confidence limits about effect measures*. Berger (1982), *Multiparameter hypothesis testing and acceptance sampling*. Willink
-(2005), *A confidence interval and test for the mean of an asymmetric distribution*.
+(2005), *A confidence interval and test for the mean of an asymmetric distribution*. Joanes and Gill (1998), *Comparing measures of
+sample skewness and kurtosis*.
 """
 
 import math
@@ -27,7 +28,6 @@ from numpy.typing import NDArray
 from fairsal_core.metrics.intervals import LEVEL, Hits, Interval, wilson
 
 Weights = NDArray[np.floating]
-_FEWEST_TO_SKEW = 5  # seeds: the skewness of fewer is mostly chance
 _STRAIGHT = 1e-6  # below this Willink's formula divides what rounding has left by next to nothing
 _FEWEST_TO_SHARE = 5  # faces of a cell: of fewer, the chance in a single answer cannot be told from the rest
 
@@ -271,12 +271,16 @@ def _half_widths(by_seed: NDArray[np.float64], level: float) -> tuple[float, flo
 
 
 def _skewed_half_widths(by_seed: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """Return the same for rates, which are skewed where they cannot go higher."""
-    seeds, spread = len(by_seed), float(by_seed.std(ddof=1)) if len(by_seed) > 1 else 0.0
-    if seeds < _FEWEST_TO_SKEW or not spread:
+    """Return the same for rates, which are skewed where they cannot go higher.
+
+    Of the measures of skewness it is Joanes and Gill's b1: few seeds say little of it, and the unbiased one takes that for much.
+    """
+    seeds, spread = len(by_seed), float(by_seed.std())
+    if seeds < 2 or not spread:
         return _half_widths(by_seed, level)
-    skewness = float(((by_seed - by_seed.mean()) ** 3).sum()) * seeds / ((seeds - 1) * (seeds - 2) * spread**3)
-    bend, error, quantile = skewness / (6 * math.sqrt(seeds)), spread / math.sqrt(seeds), _students(seeds - 1, level)
+    spread *= math.sqrt(seeds / (seeds - 1))
+    bend = float(((by_seed - by_seed.mean()) ** 3).mean()) / spread**3 / (6 * math.sqrt(seeds))
+    quantile, error = _students(seeds - 1, level), spread / math.sqrt(seeds)
     return error * _willink(quantile, bend), -error * _willink(-quantile, bend)
 
 
