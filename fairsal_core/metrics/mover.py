@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from fairsal_core.metrics.intervals import LEVEL, Hits, Interval, wilson
 
 Weights = NDArray[np.floating]
+_FARTHEST = 2.0  # times Student's quantile: where Hall's cubic is flat its solution leaps to four times that
 _STRAIGHT = 1e-6  # below this Willink's formula divides what rounding has left by next to nothing
 _FEWEST_TO_SHARE = 5  # faces of a cell: of fewer, the chance in a single answer cannot be told from the rest
 
@@ -288,7 +289,8 @@ def _willink(quantile: float, bend: float) -> float:
     """Return Student's quantile as it is for values as skewed as `bend` says (Willink 2005: Hall's cubic, solved)."""
     if abs(bend) < _STRAIGHT:
         return quantile
-    return (math.cbrt(1 + 6 * bend * (quantile - bend)) - 1) / (2 * bend)
+    bent = (math.cbrt(1 + 6 * bend * (quantile - bend)) - 1) / (2 * bend)
+    return math.copysign(min(abs(bent), _FARTHEST * abs(quantile)), bent)
 
 
 def _variance(by_face: NDArray[np.float64]) -> float:
