@@ -48,13 +48,17 @@ def main() -> None:
     parser.add_argument("--experiments", type=int, default=400, help="of each kind")
     parser.add_argument("--table", choices=TABLES, help="that one alone")
     parser.add_argument(
-        "--rows", nargs="+", metavar="SEEDS,SD,FACES", help="of the first table those alone, such as 3,0.1,182"
+        "--rows",
+        nargs="+",
+        type=_row,
+        metavar="SEEDS,SD,FACES",
+        help="of the first table those alone, such as 3,0.1,182",
     )
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     options = parser.parse_args()
     tables = {name: TABLES[name](options.experiments) for name in ([options.table] if options.table else TABLES)}
     if options.rows:
-        tables = {"intervals": simulate(options.experiments, [_row(text) for text in options.rows])}
+        tables = {"intervals": simulate(options.experiments, options.rows)}
     if options.json:
         print(json.dumps({name: list(rows) for name, rows in tables.items()}, indent=1))
         return

@@ -86,7 +86,8 @@ def contrast_interval(hits: Hits, cells: NDArray[np.int64], weights: Weights, le
     found = [_of_cell(part, quantile) for part in parts]
     by_seed = _by_seed(parts, weights[counted])
     # What is skewed alike in all cells cancels in their differences: to correct those widens them and holds no more often.
-    of_seeds = _skewed_half_widths(by_seed, level) if (weights[counted] > 0).all() else _half_widths(by_seed, level)
+    is_rate = (weights[counted] > 0).all()
+    of_seeds = _skewed_half_widths(by_seed, level) if is_rate else (_half_width(by_seed, level),) * 2
     return _together(found, of_seeds, weights[counted], span=(0.0, 1.0))
 
 
@@ -106,8 +107,8 @@ def change_interval(
     quantile = _quantile(firsts, level)
     found = [_of_change(first, second, quantile) for first, second in zip(firsts, seconds, strict=True)]
     changes = [second - first for first, second in zip(firsts, seconds, strict=True)]
-    of_seeds = _half_widths(_by_seed(changes, weights[counted]), level)
-    return _together(found, of_seeds, weights[counted], span=(-1.0, 1.0))
+    of_seeds = _half_width(_by_seed(changes, weights[counted]), level)
+    return _together(found, (of_seeds, of_seeds), weights[counted], span=(-1.0, 1.0))
 
 
 def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
@@ -129,10 +130,9 @@ def mean_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval
     variance, chance = _variance(np.nanmean(values, axis=0)), _chance(values) if np.isfinite(values).all() else 0.0
     of_faces = _students(faces - 1, level) ** 2 * max(variance - chance, 0.1 * variance)
     told = np.isfinite(values).any(axis=1)  # a seed may have no value at all
-    of_seeds = _half_widths(np.nanmean(values[told], axis=1), level)
+    half = math.hypot(math.sqrt(of_faces), _half_width(np.nanmean(values[told], axis=1), level))
     mean = float(np.nanmean(values))
-    below, above = (math.hypot(math.sqrt(of_faces), each) for each in of_seeds)
-    return Interval(mean - below, mean + above)
+    return Interval(mean - half, mean + half)
 
 
 def size_of(interval: Interval) -> Interval:
@@ -262,27 +262,25 @@ def _by_seed(parts: list[NDArray[np.float64]], weights: Weights) -> NDArray[np.f
     return np.asarray(weights @ np.array([part.mean(axis=1) for part in parts]))
 
 
-def _half_widths(by_seed: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """Return how far below and above a mean over seeds that of all others may lie (Student); 0 for a single seed."""
+def _half_width(by_seed: NDArray[np.float64], level: float) -> float:
+    """Return how far from a mean over seeds that of all others may lie (Student); 0 for a single seed."""
     seeds = len(by_seed)
     if seeds < 2:
-        return 0.0, 0.0
-    half = _students(seeds - 1, level) * float(by_seed.std(ddof=1)) / math.sqrt(seeds)
-    return half, half
+        return 0.0
+    return _students(seeds - 1, level) * float(by_seed.std(ddof=1)) / math.sqrt(seeds)
 
 
 def _skewed_half_widths(by_seed: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """Return the same for rates, which are skewed where they cannot go higher.
+    """Return how far below and above for a rate, whose seeds are skewed where it cannot go higher.
 
     Of the measures of skewness it is Joanes and Gill's b1: few seeds say little of it, and the unbiased one takes that for much.
     """
-    seeds, spread = len(by_seed), float(by_seed.std())
-    if seeds < 2 or not spread:
-        return _half_widths(by_seed, level)
-    spread *= math.sqrt(seeds / (seeds - 1))
-    bend = float(((by_seed - by_seed.mean()) ** 3).mean()) / spread**3 / (6 * math.sqrt(seeds))
-    quantile, error = _students(seeds - 1, level), spread / math.sqrt(seeds)
-    return error * _willink(quantile, bend), -error * _willink(-quantile, bend)
+    seeds, half = len(by_seed), _half_width(by_seed, level)
+    if not half:
+        return half, half
+    skewness = float((((by_seed - by_seed.mean()) / by_seed.std(ddof=1)) ** 3).mean())
+    quantile, bend = _students(seeds - 1, level), skewness / (6 * math.sqrt(seeds))
+    return half * _willink(quantile, bend) / quantile, -half * _willink(-quantile, bend) / quantile
 
 
 def _willink(quantile: float, bend: float) -> float:
