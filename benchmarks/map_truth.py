@@ -4,7 +4,8 @@
 
 Without a folder: the bundled region classifiers of the drawn faces, on held-out ones that show the part. With a folder of
 photographs that have part masks: the bundled atlas, on the faces that carry the attribute and show the part; pixels that a mask
-does not know are left out. `evidence` is the map of log2 p(attribute | patch) / p(attribute).
+does not know are left out. `evidence` is the map of log2 p(attribute | patch) / p(attribute); `ideal` is the map of whoever knows
+of each patch how much of it the part covers: what patches of this size allow.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.metrics import roc_auc_score
@@ -20,6 +22,7 @@ from fairsal_core.drawing import DEMO
 from fairsal_core.faces import PART_OF, FaceDataset, load_faces, part_mask
 from fairsal_core.regions import (
     MEASURES,
+    PatchGrid,
     RegionClassifier,
     bundled_attributes,
     bundled_classifier,
@@ -77,8 +80,16 @@ def evidence_maps(classifier: RegionClassifier, faces: FaceDataset) -> NDArray[n
     return np.concatenate(maps)
 
 
+def ideal_maps(masks: Masks, grid: PatchGrid) -> NDArray[np.float32]:
+    """Return maps at each pixel (N, 128, 128) of the share of each patch that lies in the part."""
+    apart = (slice(None), slice(None, None, grid.stride), slice(None, None, grid.stride))
+    inside = np.stack([mask for mask, _ in masks])
+    patches = sliding_window_view(inside, (grid.patch_size, grid.patch_size), axis=(1, 2))[apart]
+    return to_pixel_map(patches.mean(axis=(-2, -1)), grid)
+
+
 def measured(classifier: RegionClassifier, faces: FaceDataset, count: int) -> dict[str, float]:
-    """Return how many faces there are, the base rate, and the mean AUC of each measure and of the evidence."""
+    """Return how many faces there are, the base rate, and the mean AUC of each measure, the evidence and the ideal."""
     chosen, masks = faces_with_part(faces, classifier.attribute, count)
     found: dict[str, float] = {"faces": len(chosen), "base_rate": round(classifier.prior[1], 3)}
     if not len(chosen):
@@ -86,7 +97,8 @@ def measured(classifier: RegionClassifier, faces: FaceDataset, count: int) -> di
     for measure in MEASURES:
         maps = pixel_maps(region_maps(classifier, chosen.images, measure), classifier)
         found[measure] = round(mean_auc(maps, masks), 3)
-    return {**found, "evidence": round(mean_auc(evidence_maps(classifier, chosen), masks), 3)}
+    others = {"evidence": evidence_maps(classifier, chosen), "ideal": ideal_maps(masks, classifier.grid)}
+    return {**found, **{name: round(mean_auc(maps, masks), 3) for name, maps in others.items()}}
 
 
 def averaged(rows: list[dict[str, float]]) -> dict[str, float | str]:
