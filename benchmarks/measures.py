@@ -2,7 +2,8 @@
 
 The runs are those of a sweep such as `measures_glasses`: experiments that differ in the measure of their maps alone. One row is a
 scheme, tested clean or treated: what De Coninck et al. print of it, and what the classifiers of all seeds are worth under the map
-by each measure, with 95% intervals over seeds and faces. The original stands in the first rows.
+by each measure, with 95% intervals over seeds and faces. The original stands in the first rows. Of two runs a second table has the
+second's numbers less the first's, whose intervals profit from the same seeds and faces.
 """
 
 import argparse
@@ -11,8 +12,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fairsal_core.metrics import Decisions
-from fairsal_core.metrics.shortcut import conflicting_cells, shortcut_estimate
+from fairsal_core.errors import FairsalError
+from fairsal_core.metrics import Decisions, Interval, change_estimates, change_interval
+from fairsal_core.metrics.groups import gap_weights
+from fairsal_core.metrics.shortcut import conflicting_cells, shortcut_change, shortcut_estimate
 from fairsal_core.results import (
     AUTHORS_EVALUATION,
     over_all_seeds,
@@ -20,7 +23,7 @@ from fairsal_core.results import (
     replication_table,
     results_table,
 )
-from fairsal_core.results.accuracy import by_evaluation, judged
+from fairsal_core.results.accuracy import Answers, answers, by_evaluation, judged
 from fairsal_core.runs import Run, load_run, run_path
 from fairsal_core.settings import ExperimentConfig, parse_config
 
@@ -79,13 +82,53 @@ def table(names: Sequence[str]) -> pd.DataFrame:
     )
 
 
+def differences(names: Sequence[str]) -> pd.DataFrame:
+    """Return one row a scheme and evaluation: what the second of two runs has more of than the first, as text."""
+    first, second = (load_run(run_path(name)) for name in names)
+    config = parse_config(dict(first.config))
+    conflicting = conflicting_cells(config.counts.phi)
+    before = {tuple(about.values()): answers(part) for about, part in by_evaluation(read_predictions(first.path))}
+    rows = []
+    for about, part in by_evaluation(read_predictions(second.path)):
+        then, now = before[tuple(about.values())], answers(part)
+        if "@" not in about["variant"]:
+            continue
+        if not then.faces.equals(now.faces) or then.seeds != now.seeds:
+            raise FairsalError("The two runs judged other faces, or have other seeds.")
+        accuracy, *_ = change_estimates(then.correct, now.correct, now.cells)
+        shortcut = shortcut_change(then.correct, now.correct, now.cells, conflicting)
+        gap, interval = _signed_gap_change(then, now)
+        rows.append(
+            {
+                **about,
+                "accuracy": _shown(accuracy.value, *accuracy.interval, sign="+"),
+                "shortcut gap": _shown(shortcut.value, *shortcut.interval, sign="+"),
+                "gap": _shown(gap, *interval, sign="+"),
+            }
+        )
+    return pd.DataFrame(rows).sort_values(["variant", "evaluation"], kind="stable", ignore_index=True)
+
+
+def _signed_gap_change(then: Answers, now: Answers) -> tuple[float, Interval]:
+    """Return by how much the gap itself, not its size, rose."""
+    weights = gap_weights(now.decisions.sizes)
+    value = float(weights @ (now.decisions.rates - then.decisions.rates))
+    return value, change_interval(then.correct, now.correct, now.cells, weights)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", nargs="+", required=True, help="finished experiments that differ in their measure")
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of a table")
     options = parser.parse_args()
-    found = table(options.run)
-    print(json.dumps(found.to_dict("records"), indent=1) if options.json else found.to_string(index=False))
+    tables = {"rows": table(options.run)}
+    if len(options.run) == 2:
+        tables["second less first"] = differences(options.run)
+    if options.json:
+        print(json.dumps({name: found.to_dict("records") for name, found in tables.items()}, indent=1))
+        return
+    for name, found in tables.items():
+        print(f"{name}\n{found.to_string(index=False)}")
 
 
 if __name__ == "__main__":
