@@ -90,11 +90,18 @@ def differences(names: Sequence[str]) -> pd.DataFrame:
     before = {tuple(about.values()): answers(part) for about, part in by_evaluation(read_predictions(first.path))}
     rows = []
     for about, part in by_evaluation(read_predictions(second.path)):
-        then, now = before[tuple(about.values())], answers(part)
+        then, now = before.get(tuple(about.values())), answers(part)
         if "@" not in about["variant"]:
             continue
-        if not then.faces.equals(now.faces) or then.seeds != now.seeds:
-            raise FairsalError("The two runs judged other faces, or have other seeds.")
+        if (
+            then is None
+            or not then.faces.equals(now.faces)
+            or then.seeds != now.seeds
+            or (then.cells != now.cells).any()
+        ):
+            raise FairsalError(
+                "The two runs differ in more than the measure: in schemes, seeds, faces or their labels."
+            )
         accuracy, *_ = change_estimates(then.correct, now.correct, now.cells)
         shortcut = shortcut_change(then.correct, now.correct, now.cells, conflicting)
         gap, interval = _signed_gap_change(then, now)
