@@ -24,6 +24,7 @@ class _Making:
 
     done: float = 0.0
     total: float = 1.0
+    stage: str = "Drawing demo faces"
     error: str = ""
     thread: threading.Thread | None = None
 
@@ -38,6 +39,7 @@ class _Making:
 
     def tell(self, done: float, total: float, message: str = "") -> None:
         self.done, self.total = done, total
+        self.stage = message[:1].upper() + message[1:] or self.stage
 
     def _run(self, make: Callable[[], object]) -> None:
         try:
@@ -87,8 +89,8 @@ def _wait_for_the_rest() -> None:
         st.rerun()
     st.progress(
         min(making.done / making.total, 1.0),
-        text=f"The first {FIRST} of the drawn faces; the rest are drawn meanwhile, this once: "
-        f"{making.done:,.0f} of {making.total:,.0f}",
+        text=f"The first {FIRST} of the drawn faces; the rest are drawn meanwhile, this once. "
+        f"{making.stage}: {making.done:,.0f} of {making.total:,.0f}",
     )
 
 

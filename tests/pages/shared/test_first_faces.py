@@ -26,7 +26,7 @@ def go_on(
     def load(source: str, progress: Progress = silent) -> FaceDataset:
         if source != "demo":
             return load_faces(source)
-        progress(300, 6000, "drawing")
+        progress(300, 6000, "drawing demo faces")
         event.wait(60)
         if (tmp_path / "full").exists():
             raise FairsalError("The disk is full.")
@@ -53,6 +53,7 @@ def test_the_first_faces_are_shown_while_the_rest_are_drawn(
 ) -> None:
     app = open_page("attribution")
     assert "All patches together say" in texts(app)
+    assert "Drawing demo faces: 300 of 6,000" in app.get("progress")[0].proto.text
     most = app.number_input(key="face").max
     assert 0 < most < len(drawn.in_split("test"))
     finish(go_on)
